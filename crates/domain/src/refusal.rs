@@ -1,0 +1,272 @@
+//! Why a message was not carried out: one type for every channel, with nothing of any transport in it.
+//!
+//! The public text goes to the other side, in Chinese where the documents are; the internal detail goes to the
+//! log and the traffic record. Each code has a heading in `docs/refusals.md`, in the order of precedence.
+
+use std::fmt;
+
+/// Whether sending the same message again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// It cannot: somebody must change the message or the configuration.
+    Never,
+    /// It can, a moment later: nothing was stored as the answer.
+    Later,
+}
+
+/// Why a caller was not believed. The caller is told none of it; the traffic record keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// A parameter without which nothing can be checked.
+    #[error("system parameter {0} is missing")]
+    MissingParameter(&'static str),
+    /// No partner has this key.
+    #[error("app_key {0:?} belongs to no partner")]
+    UnknownCaller(String),
+    /// `sign_method` names none of the three, or one that the partner may not use.
+    #[error("sign_method {0:?} is not allowed to this partner")]
+    SignMethodNotAllowed(String),
+    /// None of the partner's live secrets makes this signature.
+    #[error("the signature fits none of the partner's secrets")]
+    WrongSignature,
+    /// `timestamp` is not `yyyy-MM-dd HH:mm:ss`.
+    #[error("timestamp {0:?} is not yyyy-MM-dd HH:mm:ss")]
+    UnreadableTimestamp(String),
+    /// `timestamp` lies too far from now.
+    #[error("timestamp is {offset_s} s off, {window_s} s are allowed")]
+    StaleTimestamp {
+        /// How far the message's time lies ahead of (or, negative, behind) ours, in seconds.
+        offset_s: i64,
+        /// The configured window, in seconds.
+        window_s: i64,
+    },
+}
+
+/// One field that is wrong, and what was expected instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// The field's path in the names of the document, such as `applicantPersonalInfo.personLicenseType`.
+    pub path: String,
+    /// What came, shortened; `None` where nothing came or where it is personal data.
+    pub received: Option<String>,
+    /// What was expected, in Chinese.
+    pub expected: String,
+}
+
+/// The longest piece of a received value that is sent back.
+const RECEIVED_CHARS: usize = 40;
+
+impl FieldProblem {
+    /// A field that had to be there.
+    pub fn missing(path: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            received: None,
+            expected: "必填".to_owned(),
+        }
+    }
+
+    /// A field whose value is wrong.
+    pub fn wrong(
+        path: impl Into<String>,
+        received: impl fmt::Display,
+        expected: impl Into<String>,
+    ) -> Self {
+        let text = received.to_string();
+        let shortened = match text.char_indices().nth(RECEIVED_CHARS) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text,
+        };
+        Self {
+            path: path.into(),
+            received: Some(shortened),
+            expected: expected.into(),
+        }
+    }
+}
+
+impl fmt::Display for FieldProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.received {
+            Some(received) => write!(f, "{}：收到“{received}”，应为{}", self.path, self.expected),
+            None => write!(f, "{}：缺少，{}", self.path, self.expected),
+        }
+    }
+}
+
+/// Why a message was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The body is longer than the gateway reads.
+    BodyTooLarge {
+        /// The limit, in bytes.
+        limit_bytes: usize,
+    },
+    /// The caller could not be believed.
+    Untrusted(Distrust),
+    /// No interface of this channel has that method name.
+    UnknownInterface {
+        /// The name that came.
+        method: String,
+    },
+    /// The body is not what its content type says.
+    Malformed {
+        /// What is wrong, in Chinese, without any of the content.
+        reason: String,
+    },
+    /// Fields are missing or wrong: all of them, in the order of the document.
+    InvalidFields(Vec<FieldProblem>),
+    /// The same idempotency key came before with other content; the first stays.
+    IdempotencyConflict {
+        /// The key.
+        key: String,
+        /// The paths of the fields that differ; values are not told to the caller.
+        differing: Vec<String>,
+    },
+    /// More is waiting than can be done in time.
+    Busy,
+    /// The ledger cannot be written just now.
+    LedgerUnavailable {
+        /// For the log: what failed.
+        internal: String,
+    },
+}
+
+/// The name of a refusal, as channels send it and as `docs/refusals.md` heads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RefusalCode {
+    /// [`Refusal::BodyTooLarge`].
+    BodyTooLarge,
+    /// [`Refusal::Untrusted`].
+    SignCheckFailure,
+    /// [`Refusal::UnknownInterface`].
+    UnknownInterface,
+    /// [`Refusal::Malformed`].
+    MalformedBody,
+    /// [`Refusal::InvalidFields`].
+    InvalidArgument,
+    /// [`Refusal::IdempotencyConflict`].
+    IdempotencyConflict,
+    /// [`Refusal::Busy`].
+    SystemBusy,
+    /// [`Refusal::LedgerUnavailable`].
+    LedgerUnavailable,
+}
+
+impl RefusalCode {
+    /// Every code, in the order of precedence: of two reasons the earlier is told.
+    pub const ALL: [Self; 8] = [
+        Self::BodyTooLarge,
+        Self::SignCheckFailure,
+        Self::UnknownInterface,
+        Self::MalformedBody,
+        Self::SystemBusy,
+        Self::LedgerUnavailable,
+        Self::IdempotencyConflict,
+        Self::InvalidArgument,
+    ];
+
+    /// The code on the wire. `sign-check-failure` is spelt as both Qimen documents spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BodyTooLarge => "BODY_TOO_LARGE",
+            Self::SignCheckFailure => "sign-check-failure",
+            Self::UnknownInterface => "UNKNOWN_INTERFACE",
+            Self::MalformedBody => "MALFORMED_BODY",
+            Self::InvalidArgument => "INVALID_ARGUMENT",
+            Self::IdempotencyConflict => "IDEMPOTENCY_CONFLICT",
+            Self::SystemBusy => "SYSTEM_BUSY",
+            Self::LedgerUnavailable => "LEDGER_UNAVAILABLE",
+        }
+    }
+}
+
+impl fmt::Display for RefusalCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Refusal {
+    /// The name of the refusal.
+    pub fn code(&self) -> RefusalCode {
+        match self {
+            Self::BodyTooLarge { .. } => RefusalCode::BodyTooLarge,
+            Self::Untrusted(_) => RefusalCode::SignCheckFailure,
+            Self::UnknownInterface { .. } => RefusalCode::UnknownInterface,
+            Self::Malformed { .. } => RefusalCode::MalformedBody,
+            Self::InvalidFields(_) => RefusalCode::InvalidArgument,
+            Self::IdempotencyConflict { .. } => RefusalCode::IdempotencyConflict,
+            Self::Busy => RefusalCode::SystemBusy,
+            Self::LedgerUnavailable { .. } => RefusalCode::LedgerUnavailable,
+        }
+    }
+
+    /// Whether sending the same again can help.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Busy | Self::LedgerUnavailable { .. } => Retry::Later,
+            Self::BodyTooLarge { .. }
+            | Self::Untrusted(_)
+            | Self::UnknownInterface { .. }
+            | Self::Malformed { .. }
+            | Self::InvalidFields(_)
+            | Self::IdempotencyConflict { .. } => Retry::Never,
+        }
+    }
+
+    /// What the other side is told.
+    pub fn public_message(&self) -> String {
+        match self {
+            Self::BodyTooLarge { limit_bytes } => format!("报文过大，上限为 {limit_bytes} 字节"),
+            Self::Untrusted(_) => "Illegal request".to_owned(),
+            Self::UnknownInterface { method } => {
+                FieldProblem::wrong("method", method, "本网关已开通的接口名").to_string()
+            }
+            Self::Malformed { reason } => format!("报文无法解析：{reason}"),
+            Self::InvalidFields(problems) => {
+                let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                texts.join("；")
+            }
+            Self::IdempotencyConflict { key, differing } => format!(
+                "幂等号 {key} 已受理过内容不同的请求，以首次为准；不一致的字段：{}",
+                differing.join("、")
+            ),
+            Self::Busy => "系统繁忙，请稍后用同一幂等号重试".to_owned(),
+            Self::LedgerUnavailable { .. } => "系统暂不可用，请稍后用同一幂等号重试".to_owned(),
+        }
+    }
+
+    /// What only the insurer's own people are told, where there is more to say than the public text.
+    pub fn internal_detail(&self) -> Option<String> {
+        match self {
+            Self::Untrusted(why) => Some(why.to_string()),
+            Self::LedgerUnavailable { internal } => Some(internal.clone()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_who_is_not_believed_learns_nothing() {
+        let refusal = Refusal::Untrusted(Distrust::UnknownCaller("123".to_owned()));
+        assert_eq!(refusal.public_message(), "Illegal request");
+        assert!(refusal.internal_detail().unwrap().contains("123"));
+    }
+
+    #[test]
+    fn a_long_value_is_shortened_by_characters() {
+        let problem = FieldProblem::wrong("amount", "𬭎".repeat(50), "金额");
+        assert_eq!(problem.received.unwrap().chars().count(), 41);
+    }
+
+    #[test]
+    fn only_what_a_retry_cures_is_retryable() {
+        assert_eq!(Refusal::Busy.retry(), Retry::Later);
+        assert_eq!(Refusal::InvalidFields(vec![]).retry(), Retry::Never);
+    }
+}
