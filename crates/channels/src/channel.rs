@@ -1,0 +1,135 @@
+//! What a channel and an interface are to the gateway.
+//!
+//! A call passes `interface` (which only decides in whose envelope is answered), `authenticate`, `decode`, the
+//! ledger, `reply`. No method has a default: a default that says yes is how signatures get skipped.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use baoqiao_domain::ledger::{Command, Outcome};
+use baoqiao_domain::product::Catalogue;
+use baoqiao_domain::refusal::Refusal;
+
+use crate::access::Access;
+
+/// A request as it arrived, nothing decoded.
+#[derive(Debug, Clone, Default)]
+pub struct RawRequest {
+    /// The query string, without the question mark.
+    pub query: Bytes,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A request whose caller is known. Only a channel's `authenticate` makes one.
+#[derive(Debug, Clone)]
+pub struct Verified<'a> {
+    raw: &'a RawRequest,
+    caller: &'a str,
+    secret_index: usize,
+}
+
+impl<'a> Verified<'a> {
+    pub(crate) fn new(raw: &'a RawRequest, caller: &'a str, secret_index: usize) -> Self {
+        Self {
+            raw,
+            caller,
+            secret_index,
+        }
+    }
+
+    /// The request.
+    pub fn raw(&self) -> &'a RawRequest {
+        self.raw
+    }
+
+    /// The caller's id in the configuration.
+    pub fn caller(&self) -> &'a str {
+        self.caller
+    }
+
+    /// Which of the caller's live secrets fitted, counted from 0: tells when a rotation is complete.
+    pub fn secret_index(&self) -> usize {
+        self.secret_index
+    }
+}
+
+/// What a request asks for, with the document's idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// The key that the interface's document names.
+    pub key: String,
+    /// The command.
+    pub command: Command,
+}
+
+/// An answer, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status: 200 for every business answer, refused signatures included (protocols.md §2).
+    pub status: u16,
+    /// The content type with its charset.
+    pub content_type: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What came of a call: the form in which an interface is told.
+pub type CallResult = Result<Outcome, Refusal>;
+
+/// A family of interfaces behind one address.
+pub trait Channel: Send + Sync {
+    /// Its name in the ledger and in the configuration, such as `qimen`.
+    fn name(&self) -> &'static str;
+
+    /// The path of its calls, such as `/qimen`.
+    fn path(&self) -> &'static str;
+
+    /// Its interfaces.
+    fn interfaces(&self) -> &'static [&'static dyn Interface];
+
+    /// The interface that a request claims to be for; nothing of the request is to be believed yet.
+    fn interface(&self, raw: &RawRequest, access: &Access) -> Option<&'static dyn Interface>;
+
+    /// Checks who calls, on the bytes as they came.
+    ///
+    /// # Errors
+    /// [`Refusal::Untrusted`], with the reason for our own eyes.
+    fn authenticate<'a>(
+        &self,
+        raw: &'a RawRequest,
+        access: &'a Access,
+        now: Timestamp,
+    ) -> Result<Verified<'a>, Refusal>;
+
+    /// Refuses a verified call that is for no interface.
+    fn unknown_interface(&self, call: &Verified<'_>) -> Refusal;
+
+    /// The answer to a refused call that is for no known interface.
+    fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal) -> Reply;
+}
+
+/// One interface of a channel.
+pub trait Interface: Send + Sync {
+    /// Channel and interface as the idempotency keys' scope, such as `qimen/policy-issuing`.
+    fn scope(&self) -> &'static str;
+
+    /// Its Chinese name, for people.
+    fn label(&self) -> &'static str;
+
+    /// The method name on the wire unless the configuration says otherwise.
+    fn default_method(&self) -> &'static str;
+
+    /// Reads the request into a command.
+    ///
+    /// # Errors
+    /// [`Refusal::Malformed`] and [`Refusal::InvalidFields`], the latter with every problem that can be told,
+    /// the catalogue's rules included.
+    fn decode(&self, call: &Verified<'_>, catalogue: &Catalogue) -> Result<Decoded, Refusal>;
+
+    /// Writes the answer in the interface's own envelope and in the format that the request asks for.
+    fn reply(&self, raw: &RawRequest, result: &CallResult) -> Reply;
+}

@@ -1,0 +1,5 @@
+//! The one binary, `baoqiao`.
+
+mod commands;
+
+fn main() {}

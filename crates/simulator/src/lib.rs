@@ -1,0 +1,1 @@
+//! The platform side, to develop and measure against.
