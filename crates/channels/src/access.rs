@@ -51,14 +51,8 @@ pub struct Access {
 
 impl Access {
     /// Access for these partners; `methods` maps the method names on the wire to interface names.
-    pub fn new(
-        partners: impl IntoIterator<Item = Partner>,
-        methods: HashMap<String, &'static str>,
-    ) -> Self {
-        let partners = partners
-            .into_iter()
-            .map(|partner| (partner.app_key.clone(), partner))
-            .collect();
+    pub fn new(partners: impl IntoIterator<Item = Partner>, methods: HashMap<String, &'static str>) -> Self {
+        let partners = partners.into_iter().map(|partner| (partner.app_key.clone(), partner)).collect();
         Self { partners, methods }
     }
 

@@ -34,11 +34,7 @@ pub struct Verified<'a> {
 
 impl<'a> Verified<'a> {
     pub(crate) fn new(raw: &'a RawRequest, caller: &'a str, secret_index: usize) -> Self {
-        Self {
-            raw,
-            caller,
-            secret_index,
-        }
+        Self { raw, caller, secret_index }
     }
 
     /// The request.

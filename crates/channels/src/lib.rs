@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod channel;
+pub mod fields;
 
 pub mod qimen;
 pub mod sign_method;
@@ -14,4 +15,4 @@ pub mod top;
 use channel::Channel;
 
 /// Every channel through which platforms call the gateway.
-pub const CHANNELS: &[&dyn Channel] = &[];
+pub const CHANNELS: &[&dyn Channel] = &[&qimen::Qimen];

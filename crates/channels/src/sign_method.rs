@@ -27,11 +27,7 @@ pub struct UnknownSignMethod(
 
 impl fmt::Display for UnknownSignMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "sign method {:?} is none of md5, hmac, hmac-sha256",
-            self.0
-        )
+        write!(f, "sign method {:?} is none of md5, hmac, hmac-sha256", self.0)
     }
 }
 
@@ -77,25 +73,14 @@ fn keyed<'a, M: Mac + KeyInit>(secret: &[u8], pieces: impl Iterator<Item = &'a [
 
 fn upper_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let digit = |nibble: u8| {
-        DIGITS
-            .get(usize::from(nibble))
-            .copied()
-            .map_or('0', char::from)
-    };
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().map_or('0', char::from);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl FromStr for SignMethod {
     type Err = UnknownSignMethod;
     fn from_str(text: &str) -> Result<Self, UnknownSignMethod> {
-        Self::ALL
-            .into_iter()
-            .find(|method| method.as_str() == text)
-            .ok_or_else(|| UnknownSignMethod(text.to_owned()))
+        Self::ALL.into_iter().find(|method| method.as_str() == text).ok_or_else(|| UnknownSignMethod(text.to_owned()))
     }
 }
 

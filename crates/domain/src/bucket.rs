@@ -17,9 +17,9 @@ impl Bucket {
     ///
     /// FNV-1a over the bytes: stable for ever, since the policy number carries the result.
     pub fn of_key(key: &str) -> Self {
-        let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = key
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         // The low bits of FNV-1a are its best mixed once the high half is folded in.
         let folded = (hash ^ (hash >> 32)) % u64::from(BUCKETS);
         Self(u16::try_from(folded).unwrap_or_default())
@@ -51,9 +51,7 @@ impl fmt::Display for Bucket {
 pub(crate) fn parse_base32(text: &str) -> Option<u64> {
     text.bytes().try_fold(0_u64, |value, byte| {
         let digit = BASE32.iter().position(|letter| *letter == byte)?;
-        value
-            .checked_mul(32)?
-            .checked_add(u64::try_from(digit).ok()?)
+        value.checked_mul(32)?.checked_add(u64::try_from(digit).ok()?)
     })
 }
 
@@ -78,10 +76,7 @@ mod tests {
 
     #[test]
     fn a_key_keeps_its_bucket_for_ever() {
-        assert_eq!(
-            Bucket::of_key("010101004178221080402170019").to_string(),
-            "XP"
-        );
+        assert_eq!(Bucket::of_key("010101004178221080402170019").to_string(), "XP");
     }
 
     #[test]

@@ -17,10 +17,7 @@ pub fn renminbi_capitals(amount: Amount) -> Option<String> {
     if fraction.len() > 2 {
         return None;
     }
-    let mut fraction_digits = fraction
-        .bytes()
-        .map(|b| usize::from(b - b'0'))
-        .chain([0, 0]);
+    let mut fraction_digits = fraction.bytes().map(|b| usize::from(b - b'0')).chain([0, 0]);
     let (jiao, fen) = (fraction_digits.next()?, fraction_digits.next()?);
 
     let mut words = integer_words(integer);
@@ -105,11 +102,7 @@ mod tests {
             ("12000000000000", "壹拾贰万亿元整"),
             ("12345600000000", "壹拾贰万叁仟肆佰伍拾陆亿元整"),
         ] {
-            assert_eq!(
-                renminbi_capitals(figures.parse().unwrap()).as_deref(),
-                Some(capitals),
-                "{figures}"
-            );
+            assert_eq!(renminbi_capitals(figures.parse().unwrap()).as_deref(), Some(capitals), "{figures}");
         }
     }
 

@@ -28,25 +28,14 @@ fn compare(path: &str, first: Option<&Value>, second: Option<&Value>, found: &mu
         (None, Some(Value::Object(b))) => (&empty, b),
         _ if first == second => return,
         _ => {
-            found.push(Difference {
-                path: path.to_owned(),
-                first: first.cloned(),
-                second: second.cloned(),
-            });
+            found.push(Difference { path: path.to_owned(), first: first.cloned(), second: second.cloned() });
             return;
         }
     };
-    let mut names: Vec<&String> = a
-        .keys()
-        .chain(b.keys().filter(|name| !a.contains_key(*name)))
-        .collect();
+    let mut names: Vec<&String> = a.keys().chain(b.keys().filter(|name| !a.contains_key(*name))).collect();
     names.sort_unstable();
     for name in names {
-        let inner = if path.is_empty() {
-            name.clone()
-        } else {
-            format!("{path}.{name}")
-        };
+        let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         compare(&inner, a.get(name), b.get(name), found);
     }
 }
@@ -58,13 +47,9 @@ mod tests {
 
     #[test]
     fn leaves_are_named_by_their_paths() {
-        let first =
-            json!({"amount": "1", "who": {"name": "张三", "phone": "1"}, "gone": {"x": "1"}});
+        let first = json!({"amount": "1", "who": {"name": "张三", "phone": "1"}, "gone": {"x": "1"}});
         let second = json!({"amount": "2", "who": {"name": "张三", "mail": "m"}});
-        let paths: Vec<String> = differences(&first, &second)
-            .into_iter()
-            .map(|d| d.path)
-            .collect();
+        let paths: Vec<String> = differences(&first, &second).into_iter().map(|d| d.path).collect();
         assert_eq!(paths, ["amount", "gone.x", "who.mail", "who.phone"]);
         assert_eq!(differences(&first, &first), []);
     }

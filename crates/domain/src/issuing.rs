@@ -110,28 +110,16 @@ pub struct PolicyApplication {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub applicant_pay_account: Option<String>,
     /// 标的物信息.
-    #[serde(
-        rename = "orderSubjectMatterInfo",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "orderSubjectMatterInfo", skip_serializing_if = "Option::is_none")]
     pub subject_matter: Option<SubjectMatter>,
     /// 投保人（个人类型）: the holder, a person.
-    #[serde(
-        rename = "applicantPersonalInfo",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "applicantPersonalInfo", skip_serializing_if = "Option::is_none")]
     pub applicant_person: Option<Person>,
     /// 投保人公司信息: the holder, a company.
-    #[serde(
-        rename = "applicantCompanyInfo",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "applicantCompanyInfo", skip_serializing_if = "Option::is_none")]
     pub applicant_company: Option<Company>,
     /// 被保险人（个人类型）.
-    #[serde(
-        rename = "insuredPersonalInfo",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(rename = "insuredPersonalInfo", skip_serializing_if = "Option::is_none")]
     pub insured_person: Option<Person>,
     /// 被保人（公司类型）.
     #[serde(rename = "insuredCompanyInfo", skip_serializing_if = "Option::is_none")]
@@ -146,11 +134,7 @@ impl PolicyApplication {
     pub fn person_keys(&self) -> Vec<PersonKey> {
         let persons = [&self.applicant_person, &self.insured_person];
         let companies = [&self.applicant_company, &self.insured_company];
-        let mut keys: Vec<PersonKey> = persons
-            .into_iter()
-            .flatten()
-            .flat_map(Person::keys)
-            .collect();
+        let mut keys: Vec<PersonKey> = persons.into_iter().flatten().flat_map(Person::keys).collect();
         keys.extend(companies.into_iter().flatten().flat_map(Company::keys));
         keys.sort_unstable();
         keys.dedup();
@@ -209,45 +193,22 @@ impl Figures<'_> {
             return problems;
         };
         let Some(product) = catalogue.sold_by(partner, code) else {
-            problems.push(FieldProblem::wrong(
-                "productCode",
-                code,
-                "本合作方可售的产品码",
-            ));
+            problems.push(FieldProblem::wrong("productCode", code, "本合作方可售的产品码"));
             return problems;
         };
         problems.extend(self.currency_problem(product));
         problems.extend(self.premium_problem(product));
         for (figure, of_cny, path, cny_path, range, what) in [
-            (
-                self.amount,
-                self.amount_of_cny,
-                "amount",
-                "amountOfCny",
-                product.sum_insured_cny,
-                "保额",
-            ),
-            (
-                self.premium,
-                self.premium_of_cny,
-                "premium",
-                "premiumOfCny",
-                product.premium_cny,
-                "保费",
-            ),
+            (self.amount, self.amount_of_cny, "amount", "amountOfCny", product.sum_insured_cny, "保额"),
+            (self.premium, self.premium_of_cny, "premium", "premiumOfCny", product.premium_cny, "保费"),
         ] {
             let Some((figure, rate)) = figure.zip(self.currency_rate) else {
                 continue;
             };
             let in_cny = figure.times(rate);
             problems.extend(limit_problem(path, figure, in_cny, range, what));
-            if let Some(stated) =
-                of_cny.filter(|stated| !stated.agrees_with(in_cny, product.cny_tolerance))
-            {
-                let expected = format!(
-                    "{path} × currencyRate = {in_cny}（允差 {} 元）",
-                    product.cny_tolerance
-                );
+            if let Some(stated) = of_cny.filter(|stated| !stated.agrees_with(in_cny, product.cny_tolerance)) {
+                let expected = format!("{path} × currencyRate = {in_cny}（允差 {} 元）", product.cny_tolerance);
                 problems.push(FieldProblem::wrong(cny_path, stated, expected));
             }
         }
@@ -264,46 +225,24 @@ impl Figures<'_> {
     }
 
     fn currency_problem(&self, product: &Product) -> Option<FieldProblem> {
-        let currency = self
-            .currency
-            .filter(|currency| !product.currencies.contains(currency))?;
-        let codes: Vec<&str> = product
-            .currencies
-            .iter()
-            .map(|currency| currency.code())
-            .collect();
-        Some(FieldProblem::wrong(
-            "currency",
-            currency,
-            format!("产品可用币种 {}", codes.join("、")),
-        ))
+        let currency = self.currency.filter(|currency| !product.currencies.contains(currency))?;
+        let codes: Vec<&str> = product.currencies.iter().map(|currency| currency.code()).collect();
+        Some(FieldProblem::wrong("currency", currency, format!("产品可用币种 {}", codes.join("、"))))
     }
 
     fn premium_problem(&self, product: &Product) -> Option<FieldProblem> {
         let ((amount, rate), premium) = self.amount.zip(self.premium_rate).zip(self.premium)?;
         let exact = amount.times(rate);
         (!premium.agrees_with(exact, product.premium_tolerance)).then(|| {
-            let expected = format!(
-                "amount × premiumRate = {exact}（允差 {}）",
-                product.premium_tolerance
-            );
+            let expected = format!("amount × premiumRate = {exact}（允差 {}）", product.premium_tolerance);
             FieldProblem::wrong("premium", premium, expected)
         })
     }
 }
 
-fn limit_problem(
-    path: &str,
-    figure: Amount,
-    in_cny: Amount,
-    range: AmountRange,
-    what: &str,
-) -> Option<FieldProblem> {
+fn limit_problem(path: &str, figure: Amount, in_cny: Amount, range: AmountRange, what: &str) -> Option<FieldProblem> {
     (!range.contains(in_cny)).then(|| {
-        let expected = format!(
-            "产品{what}限额（人民币）{} 至 {} 元之间",
-            range.min, range.max
-        );
+        let expected = format!("产品{what}限额（人民币）{} 至 {} 元之间", range.min, range.max);
         FieldProblem::wrong(path, figure, expected)
     })
 }
@@ -313,10 +252,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn range(min: &str, max: &str) -> AmountRange {
-        AmountRange {
-            min: min.parse().unwrap(),
-            max: max.parse().unwrap(),
-        }
+        AmountRange { min: min.parse().unwrap(), max: max.parse().unwrap() }
     }
 
     pub(crate) fn catalogue() -> Catalogue {
@@ -348,9 +284,7 @@ pub(crate) mod tests {
     fn paths(change: impl FnOnce(&mut PolicyApplication)) -> Vec<String> {
         let mut application = example();
         change(&mut application);
-        let problems = application
-            .figures()
-            .problems(&application.partner, &catalogue());
+        let problems = application.figures().problems(&application.partner, &catalogue());
         problems.into_iter().map(|problem| problem.path).collect()
     }
 
@@ -362,30 +296,12 @@ pub(crate) mod tests {
     #[test]
     fn each_rule_names_its_field() {
         assert_eq!(paths(|a| a.expire_time = a.effect_time), ["expireTime"]);
-        assert_eq!(
-            paths(|a| a.product_code = "CES".to_owned()),
-            ["productCode"]
-        );
-        assert_eq!(
-            paths(|a| a.partner = "somebody-else".to_owned()),
-            ["productCode"]
-        );
-        assert_eq!(
-            paths(|a| a.premium_rate = Some("0.007".parse().unwrap())),
-            ["premium"]
-        );
-        assert_eq!(
-            paths(|a| a.amount_of_cny = Some("1018.02".parse().unwrap())),
-            ["amountOfCny"]
-        );
-        assert_eq!(
-            paths(|a| a.premium_of_cny = "6.38".parse().unwrap()),
-            ["premiumOfCny"]
-        );
-        assert_eq!(
-            paths(|a| a.currency = Currency::from_code("EUR").unwrap()),
-            ["currency"]
-        );
+        assert_eq!(paths(|a| a.product_code = "CES".to_owned()), ["productCode"]);
+        assert_eq!(paths(|a| a.partner = "somebody-else".to_owned()), ["productCode"]);
+        assert_eq!(paths(|a| a.premium_rate = Some("0.007".parse().unwrap())), ["premium"]);
+        assert_eq!(paths(|a| a.amount_of_cny = Some("1018.02".parse().unwrap())), ["amountOfCny"]);
+        assert_eq!(paths(|a| a.premium_of_cny = "6.38".parse().unwrap()), ["premiumOfCny"]);
+        assert_eq!(paths(|a| a.currency = Currency::from_code("EUR").unwrap()), ["currency"]);
     }
 
     #[test]
@@ -421,26 +337,13 @@ pub(crate) mod tests {
             a.premium = "7".parse().unwrap();
             a.amount = "20000".parse().unwrap();
         });
-        assert_eq!(
-            several,
-            [
-                "expireTime",
-                "premium",
-                "amount",
-                "amountOfCny",
-                "premiumOfCny"
-            ]
-        );
+        assert_eq!(several, ["expireTime", "premium", "amount", "amountOfCny", "premiumOfCny"]);
     }
 
     #[test]
     fn an_unreadable_field_silences_only_the_rules_that_need_it() {
         let application = example();
-        let figures = Figures {
-            amount: None,
-            expire_time: Some(application.effect_time),
-            ..application.figures()
-        };
+        let figures = Figures { amount: None, expire_time: Some(application.effect_time), ..application.figures() };
         let problems = figures.problems("alibaba", &catalogue());
         assert_eq!(problems.len(), 1, "{problems:?}");
     }

@@ -130,10 +130,7 @@ pub fn settle(state: &mut State, request: &Request, facts: &mut Facts<'_>) -> Se
     }
     match decide(&request.key, &request.command, facts) {
         Ok(decision) => {
-            let answer = SavedAnswer {
-                fingerprint: request.fingerprint,
-                outcome: decision.outcome.clone(),
-            };
+            let answer = SavedAnswer { fingerprint: request.fingerprint, outcome: decision.outcome.clone() };
             state.answers.insert(request.key.clone(), answer);
             Settlement::Decided(Box::new(decision))
         }
@@ -142,42 +139,24 @@ pub fn settle(state: &mut State, request: &Request, facts: &mut Facts<'_>) -> Se
 }
 
 /// Decides a command that is the first with its key.
-fn decide(
-    key: &IdempotencyKey,
-    command: &Command,
-    facts: &mut Facts<'_>,
-) -> Result<Decision, Refusal> {
+fn decide(key: &IdempotencyKey, command: &Command, facts: &mut Facts<'_>) -> Result<Decision, Refusal> {
     match command {
         Command::IssuePolicy(application) => issue(key, application, facts),
     }
 }
 
-fn issue(
-    key: &IdempotencyKey,
-    application: &PolicyApplication,
-    facts: &mut Facts<'_>,
-) -> Result<Decision, Refusal> {
-    let problems = application
-        .figures()
-        .problems(&application.partner, facts.catalogue);
+fn issue(key: &IdempotencyKey, application: &PolicyApplication, facts: &mut Facts<'_>) -> Result<Decision, Refusal> {
+    let problems = application.figures().problems(&application.partner, facts.catalogue);
     let product = match facts.catalogue.product(&application.product_code) {
         Some(product) if problems.is_empty() => product,
         _ => return Err(Refusal::InvalidFields(problems)),
     };
     let sequence = facts.sequences.take().ok_or(Refusal::Busy)?;
-    let number = PolicyNumber::new(
-        &product.prefix,
-        facts.now,
-        Bucket::of_key(&key.key),
-        sequence,
-    );
+    let number = PolicyNumber::new(&product.prefix, facts.now, Bucket::of_key(&key.key), sequence);
     let policy = Policy::issue(application, number.clone(), facts.now);
     let policy_file_url = (facts.document_url)(&number);
     Ok(Decision {
-        outcome: Outcome::PolicyIssued {
-            policy_no: number,
-            policy_file_url,
-        },
+        outcome: Outcome::PolicyIssued { policy_no: number, policy_file_url },
         events: vec![Event::policy_issued(&policy)],
         policy,
     })
@@ -192,18 +171,11 @@ mod tests {
         let mut application = example();
         change(&mut application);
         let mut fingerprint = [0; 32];
-        for (index, byte) in serde_json::to_vec(&application)
-            .unwrap()
-            .into_iter()
-            .enumerate()
-        {
+        for (index, byte) in serde_json::to_vec(&application).unwrap().into_iter().enumerate() {
             fingerprint[index % 32] ^= byte.rotate_left(u32::try_from(index / 32).unwrap());
         }
         Request {
-            key: IdempotencyKey {
-                scope: "test/issuing",
-                key: application.identifier.clone(),
-            },
+            key: IdempotencyKey { scope: "test/issuing", key: application.identifier.clone() },
             fingerprint: Fingerprint(fingerprint),
             command: Command::IssuePolicy(Box::new(application)),
         }
@@ -217,11 +189,7 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            Self {
-                state: State::default(),
-                sequences: SequenceBlock::new(1, 1_000),
-                catalogue: catalogue(),
-            }
+            Self { state: State::default(), sequences: SequenceBlock::new(1, 1_000), catalogue: catalogue() }
         }
 
         fn settle(&mut self, request: &Request) -> Settlement {
@@ -239,33 +207,19 @@ mod tests {
     fn the_first_is_decided_and_its_copies_get_its_answer() {
         let mut world = World::new();
         let first = request(|_| ());
-        let Settlement::Decided(decision) = world.settle(&first) else {
-            panic!("not decided")
-        };
+        let Settlement::Decided(decision) = world.settle(&first) else { panic!("not decided") };
         assert_eq!(decision.policy.number.as_str(), "PBDI20260102QXP000001");
-        assert_eq!(
-            world.settle(&first),
-            Settlement::Replayed(decision.outcome.clone())
-        );
+        assert_eq!(world.settle(&first), Settlement::Replayed(decision.outcome.clone()));
         let other = request(|a| a.amount = "1019".parse().unwrap());
-        assert_eq!(
-            world.settle(&other),
-            Settlement::Conflicting(decision.outcome)
-        );
+        assert_eq!(world.settle(&other), Settlement::Conflicting(decision.outcome));
     }
 
     #[test]
     fn a_refusal_blocks_nothing() {
         let mut world = World::new();
         let wrong = request(|a| a.premium = "7".parse().unwrap());
-        assert!(matches!(
-            world.settle(&wrong),
-            Settlement::Refused(Refusal::InvalidFields(_))
-        ));
-        assert!(matches!(
-            world.settle(&request(|_| ())),
-            Settlement::Decided(_)
-        ));
+        assert!(matches!(world.settle(&wrong), Settlement::Refused(Refusal::InvalidFields(_))));
+        assert!(matches!(world.settle(&request(|_| ())), Settlement::Decided(_)));
     }
 
     #[test]
@@ -275,19 +229,13 @@ mod tests {
         assert!(matches!(world.settle(&first), Settlement::Decided(_)));
         world.catalogue = Catalogue::default();
         assert!(matches!(world.settle(&first), Settlement::Replayed(_)));
-        assert!(matches!(
-            world.settle(&request(|a| a.identifier = "2".to_owned())),
-            Settlement::Refused(_)
-        ));
+        assert!(matches!(world.settle(&request(|a| a.identifier = "2".to_owned())), Settlement::Refused(_)));
     }
 
     #[test]
     fn without_a_sequence_the_platform_is_asked_to_come_again() {
         let mut world = World::new();
         world.sequences = SequenceBlock::default();
-        assert_eq!(
-            world.settle(&request(|_| ())),
-            Settlement::Refused(Refusal::Busy)
-        );
+        assert_eq!(world.settle(&request(|_| ())), Settlement::Refused(Refusal::Busy));
     }
 }

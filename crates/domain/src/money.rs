@@ -37,16 +37,10 @@ fn parse_plain(text: &str) -> Result<Decimal, InvalidDecimal> {
         return Err(InvalidDecimal);
     }
     let exact = text.trim_start_matches('0');
-    let exact = if exact.contains('.') {
-        exact.trim_end_matches('0')
-    } else {
-        exact
-    };
+    let exact = if exact.contains('.') { exact.trim_end_matches('0') } else { exact };
     match exact {
         "" | "." => Ok(Decimal::ZERO),
-        _ => Decimal::from_str_exact(exact.trim_end_matches('.'))
-            .map(|d| d.normalize())
-            .map_err(|_| InvalidDecimal),
+        _ => Decimal::from_str_exact(exact.trim_end_matches('.')).map(|d| d.normalize()).map_err(|_| InvalidDecimal),
     }
 }
 
@@ -136,10 +130,7 @@ impl Amount {
         }
         grouped.push('.');
         grouped.push_str(fraction);
-        grouped.extend(std::iter::repeat_n(
-            '0',
-            2_usize.saturating_sub(fraction.len()),
-        ));
+        grouped.extend(std::iter::repeat_n('0', 2_usize.saturating_sub(fraction.len())));
         grouped
     }
 }
@@ -205,12 +196,9 @@ mod tests {
 
     #[test]
     fn grouping_keeps_every_digit() {
-        for (text, grouped) in [
-            ("1018", "1,018.00"),
-            ("0.5", "0.50"),
-            ("123", "123.00"),
-            ("1234567.125", "1,234,567.125"),
-        ] {
+        for (text, grouped) in
+            [("1018", "1,018.00"), ("0.5", "0.50"), ("123", "123.00"), ("1234567.125", "1,234,567.125")]
+        {
             assert_eq!(text.parse::<Amount>().unwrap().grouped(), grouped);
         }
     }

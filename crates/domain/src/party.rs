@@ -155,10 +155,7 @@ impl PersonKey {
     /// The key of a document's number; `None` for an empty one.
     pub fn license_no(text: &str) -> Option<Self> {
         let value = compact(text);
-        (!value.is_empty()).then_some(Self {
-            kind: PersonKeyKind::LicenseNo,
-            value,
-        })
+        (!value.is_empty()).then_some(Self { kind: PersonKeyKind::LicenseNo, value })
     }
 
     /// The key of a telephone number; `None` for an empty one.
@@ -169,27 +166,18 @@ impl PersonKey {
             Some(mobile) if mobile.len() == 11 => mobile,
             _ => digits,
         };
-        (!local.is_empty()).then_some(Self {
-            kind: PersonKeyKind::Phone,
-            value: local.to_owned(),
-        })
+        (!local.is_empty()).then_some(Self { kind: PersonKeyKind::Phone, value: local.to_owned() })
     }
 }
 
 fn compact(text: &str) -> String {
-    text.chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .flat_map(char::to_uppercase)
-        .collect()
+    text.chars().filter(|c| !c.is_whitespace() && *c != '-').flat_map(char::to_uppercase).collect()
 }
 
 impl Person {
     /// The numbers by which the person is found again.
     pub fn keys(&self) -> impl Iterator<Item = PersonKey> {
-        let license = self
-            .person_license_no
-            .as_deref()
-            .and_then(PersonKey::license_no);
+        let license = self.person_license_no.as_deref().and_then(PersonKey::license_no);
         let phone = self.person_phone.as_deref().and_then(PersonKey::phone);
         license.into_iter().chain(phone)
     }
@@ -200,11 +188,7 @@ impl Company {
     pub fn keys(&self) -> impl Iterator<Item = PersonKey> {
         let licenses = [&self.company_license_no, &self.legal_person_license_no];
         let phone = self.company_phone.as_deref().and_then(PersonKey::phone);
-        licenses
-            .into_iter()
-            .flatten()
-            .filter_map(|no| PersonKey::license_no(no))
-            .chain(phone)
+        licenses.into_iter().flatten().filter_map(|no| PersonKey::license_no(no)).chain(phone)
     }
 }
 
@@ -216,13 +200,8 @@ const SHOWN_LAST: usize = 2;
 pub fn masked(number: &str) -> String {
     let length = number.chars().count();
     let hides_enough = length >= SHOWN_FIRST + SHOWN_LAST + 3;
-    let shown =
-        |index: usize| hides_enough && (index < SHOWN_FIRST || index >= length - SHOWN_LAST);
-    number
-        .chars()
-        .enumerate()
-        .map(|(index, c)| if shown(index) { c } else { '*' })
-        .collect()
+    let shown = |index: usize| hides_enough && (index < SHOWN_FIRST || index >= length - SHOWN_LAST);
+    number.chars().enumerate().map(|(index, c)| if shown(index) { c } else { '*' }).collect()
 }
 
 #[cfg(test)]
@@ -231,18 +210,9 @@ mod tests {
 
     #[test]
     fn two_spellings_of_a_number_are_one_key() {
-        assert_eq!(
-            PersonKey::phone("+86 139-1231-2323"),
-            PersonKey::phone("13912312323")
-        );
-        assert_eq!(
-            PersonKey::license_no("11010119900307123x"),
-            PersonKey::license_no("110101 19900307 123X")
-        );
-        assert_ne!(
-            PersonKey::license_no("13912312323"),
-            PersonKey::phone("13912312323")
-        );
+        assert_eq!(PersonKey::phone("+86 139-1231-2323"), PersonKey::phone("13912312323"));
+        assert_eq!(PersonKey::license_no("11010119900307123x"), PersonKey::license_no("110101 19900307 123X"));
+        assert_ne!(PersonKey::license_no("13912312323"), PersonKey::phone("13912312323"));
         assert_eq!(PersonKey::phone("  "), None);
     }
 

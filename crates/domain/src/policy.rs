@@ -30,9 +30,7 @@ impl PolicyState {
 
     /// Reads the ledger's name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Issued, Self::Rescinded, Self::Surrendered]
-            .into_iter()
-            .find(|state| state.as_str() == name)
+        [Self::Issued, Self::Rescinded, Self::Surrendered].into_iter().find(|state| state.as_str() == name)
     }
 }
 
@@ -97,11 +95,7 @@ pub struct Policy {
 
 impl Policy {
     /// The policy that an application becomes.
-    pub fn issue(
-        application: &PolicyApplication,
-        number: PolicyNumber,
-        issued_at: Timestamp,
-    ) -> Self {
+    pub fn issue(application: &PolicyApplication, number: PolicyNumber, issued_at: Timestamp) -> Self {
         Self {
             number,
             partner: application.partner.clone(),
@@ -140,12 +134,7 @@ mod tests {
     #[test]
     fn time_alone_takes_a_policy_through_its_phases() {
         let application = example();
-        let number = PolicyNumber::new(
-            &"PBDI".parse().unwrap(),
-            application.insure_time,
-            Bucket::of_key("x"),
-            1,
-        );
+        let number = PolicyNumber::new(&"PBDI".parse().unwrap(), application.insure_time, Bucket::of_key("x"), 1);
         let mut policy = Policy::issue(&application, number, application.insure_time);
         let second = jiff::SignedDuration::from_secs(1);
         assert_eq!(policy.phase(policy.effect_time - second), Phase::Pending);
@@ -158,11 +147,7 @@ mod tests {
 
     #[test]
     fn every_state_reads_back_from_its_name() {
-        for state in [
-            PolicyState::Issued,
-            PolicyState::Rescinded,
-            PolicyState::Surrendered,
-        ] {
+        for state in [PolicyState::Issued, PolicyState::Rescinded, PolicyState::Surrendered] {
             assert_eq!(PolicyState::from_name(state.as_str()), Some(state));
         }
         assert_eq!(PolicyState::from_name("lapsed"), None);

@@ -25,11 +25,7 @@ impl FromStr for PolicyPrefix {
     type Err = InvalidPolicyNumber;
     fn from_str(text: &str) -> Result<Self, InvalidPolicyNumber> {
         let fits = (1..=8).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_uppercase());
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidPolicyNumber)
-        }
+        if fits { Ok(Self(text.to_owned())) } else { Err(InvalidPolicyNumber) }
     }
 }
 
@@ -63,15 +59,8 @@ impl PolicyNumber {
             rest /= 32;
         }
         let sequence_text: String = digits.iter().rev().collect();
-        let text = format!(
-            "{prefix}{}Q{bucket}{sequence_text}",
-            compact_day_gmt8(issued_at)
-        );
-        Self {
-            text,
-            bucket,
-            sequence,
-        }
+        let text = format!("{prefix}{}Q{bucket}{sequence_text}", compact_day_gmt8(issued_at));
+        Self { text, bucket, sequence }
     }
 
     /// The whole number as it stands in messages.
@@ -97,9 +86,7 @@ impl FromStr for PolicyNumber {
         let letters = text.bytes().take_while(u8::is_ascii_uppercase).count();
         let (prefix, rest) = text.split_at_checked(letters).ok_or(InvalidPolicyNumber)?;
         prefix.parse::<PolicyPrefix>()?;
-        let (day, rest) = rest
-            .split_at_checked(DAY_WIDTH)
-            .ok_or(InvalidPolicyNumber)?;
+        let (day, rest) = rest.split_at_checked(DAY_WIDTH).ok_or(InvalidPolicyNumber)?;
         let rest = rest.strip_prefix('Q').ok_or(InvalidPolicyNumber)?;
         let (bucket, sequence) = rest.split_at_checked(2).ok_or(InvalidPolicyNumber)?;
         let padded = sequence.len() > SEQUENCE_WIDTH && sequence.starts_with('0');
@@ -111,11 +98,7 @@ impl FromStr for PolicyNumber {
             .and_then(Bucket::new)
             .ok_or(InvalidPolicyNumber)?;
         let sequence = parse_base32(sequence).ok_or(InvalidPolicyNumber)?;
-        Ok(Self {
-            text: text.to_owned(),
-            bucket,
-            sequence,
-        })
+        Ok(Self { text: text.to_owned(), bucket, sequence })
     }
 }
 
@@ -134,8 +117,7 @@ impl Serialize for PolicyNumber {
 impl<'de> Deserialize<'de> for PolicyNumber {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        text.parse()
-            .map_err(|why| de::Error::custom(format!("{text:?} is {why}")))
+        text.parse().map_err(|why| de::Error::custom(format!("{text:?} is {why}")))
     }
 }
 
@@ -182,12 +164,7 @@ mod tests {
     #[test]
     fn the_form_is_the_documents() {
         let issued_at = "2021-11-30T16:00:00Z".parse().unwrap();
-        let number = PolicyNumber::new(
-            &prefix(),
-            issued_at,
-            Bucket::new(0).unwrap(),
-            15 * 32_u64.pow(4) + 1,
-        );
+        let number = PolicyNumber::new(&prefix(), issued_at, Bucket::new(0).unwrap(), 15 * 32_u64.pow(4) + 1);
         assert_eq!(number.as_str(), "PBDI20211201Q000F0001");
     }
 
@@ -203,21 +180,14 @@ mod tests {
             "PBDI20211201Q0000F0001",
             "保单",
         ] {
-            assert_eq!(
-                text.parse::<PolicyNumber>(),
-                Err(InvalidPolicyNumber),
-                "{text}"
-            );
+            assert_eq!(text.parse::<PolicyNumber>(), Err(InvalidPolicyNumber), "{text}");
         }
     }
 
     #[test]
     fn a_block_ends_where_it_was_said_to() {
         let mut block = SequenceBlock::new(7, 9);
-        assert_eq!(
-            (block.take(), block.take(), block.take()),
-            (Some(7), Some(8), None)
-        );
+        assert_eq!((block.take(), block.take(), block.take()), (Some(7), Some(8), None));
         assert_eq!(block.remaining(), 0);
     }
 

@@ -54,12 +54,7 @@ pub struct Catalogue {
 impl Catalogue {
     /// The catalogue of these products; of two with one code the last counts, so callers check first.
     pub fn new(products: impl IntoIterator<Item = Product>) -> Self {
-        Self {
-            products: products
-                .into_iter()
-                .map(|product| (product.code.clone(), product))
-                .collect(),
-        }
+        Self { products: products.into_iter().map(|product| (product.code.clone(), product)).collect() }
     }
 
     /// The product of that code.
@@ -69,8 +64,7 @@ impl Catalogue {
 
     /// The product of that code, where that partner may sell it.
     pub fn sold_by(&self, partner: &str, code: &str) -> Option<&Product> {
-        self.product(code)
-            .filter(|product| product.partners.iter().any(|id| id == partner))
+        self.product(code).filter(|product| product.partners.iter().any(|id| id == partner))
     }
 
     /// All products in the order of their codes.

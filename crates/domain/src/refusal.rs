@@ -59,29 +59,17 @@ const RECEIVED_CHARS: usize = 40;
 impl FieldProblem {
     /// A field that had to be there.
     pub fn missing(path: impl Into<String>) -> Self {
-        Self {
-            path: path.into(),
-            received: None,
-            expected: "必填".to_owned(),
-        }
+        Self { path: path.into(), received: None, expected: "必填".to_owned() }
     }
 
     /// A field whose value is wrong.
-    pub fn wrong(
-        path: impl Into<String>,
-        received: impl fmt::Display,
-        expected: impl Into<String>,
-    ) -> Self {
+    pub fn wrong(path: impl Into<String>, received: impl fmt::Display, expected: impl Into<String>) -> Self {
         let text = received.to_string();
         let shortened = match text.char_indices().nth(RECEIVED_CHARS) {
             Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
             None => text,
         };
-        Self {
-            path: path.into(),
-            received: Some(shortened),
-            expected: expected.into(),
-        }
+        Self { path: path.into(), received: Some(shortened), expected: expected.into() }
     }
 }
 
@@ -228,10 +216,9 @@ impl Refusal {
                 let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 texts.join("；")
             }
-            Self::IdempotencyConflict { key, differing } => format!(
-                "幂等号 {key} 已受理过内容不同的请求，以首次为准；不一致的字段：{}",
-                differing.join("、")
-            ),
+            Self::IdempotencyConflict { key, differing } => {
+                format!("幂等号 {key} 已受理过内容不同的请求，以首次为准；不一致的字段：{}", differing.join("、"))
+            }
             Self::Busy => "系统繁忙，请稍后用同一幂等号重试".to_owned(),
             Self::LedgerUnavailable { .. } => "系统暂不可用，请稍后用同一幂等号重试".to_owned(),
         }

@@ -29,15 +29,7 @@ pub fn parse_gmt8(text: &str) -> Option<Timestamp> {
 /// Writes `yyyy-MM-dd HH:mm:ss` in GMT+8; parts of a second are cut off.
 pub fn format_gmt8(instant: Timestamp) -> String {
     let t = GMT8.to_datetime(instant);
-    format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-        t.year(),
-        t.month(),
-        t.day(),
-        t.hour(),
-        t.minute(),
-        t.second()
-    )
+    format!("{:04}-{:02}-{:02} {:02}:{:02}:{:02}", t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second())
 }
 
 /// The day in GMT+8 as `yyyymmdd`, as policy numbers carry it.

@@ -49,10 +49,7 @@ impl BodyKind {
 }
 
 fn content_type(headers: &HeaderMap) -> &str {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// The charset of the content type; UTF-8 where none, or none known, is named.
@@ -61,16 +58,11 @@ pub fn charset(headers: &HeaderMap) -> &'static Encoding {
 }
 
 fn declared_charset(headers: &HeaderMap) -> Option<&'static Encoding> {
-    content_type(headers)
-        .split(';')
-        .skip(1)
-        .find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            let label = value.trim().trim_matches('"');
-            name.trim()
-                .eq_ignore_ascii_case("charset")
-                .then(|| Encoding::for_label(label.as_bytes()))?
-        })
+    content_type(headers).split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        let label = value.trim().trim_matches('"');
+        name.trim().eq_ignore_ascii_case("charset").then(|| Encoding::for_label(label.as_bytes()))?
+    })
 }
 
 /// Reads the body into one object.
@@ -84,26 +76,18 @@ pub fn read(raw: &RawRequest) -> Result<Map<String, Value>, Refusal> {
         BodyKind::Xml => xml(&decoded(raw)?),
         BodyKind::Text => {
             let text = decoded(raw)?;
-            if text.trim_start().starts_with('<') {
-                xml(&text)
-            } else {
-                json(&text)
-            }
+            if text.trim_start().starts_with('<') { xml(&text) } else { json(&text) }
         }
     }
 }
 
 fn malformed(reason: impl Into<String>) -> Refusal {
-    Refusal::Malformed {
-        reason: reason.into(),
-    }
+    Refusal::Malformed { reason: reason.into() }
 }
 
 /// The body as text. An XML declaration's encoding counts only where the content type names none.
 fn decoded(raw: &RawRequest) -> Result<String, Refusal> {
-    let encoding = declared_charset(&raw.headers)
-        .or_else(|| xml_encoding(&raw.body))
-        .unwrap_or(UTF_8);
+    let encoding = declared_charset(&raw.headers).or_else(|| xml_encoding(&raw.body)).unwrap_or(UTF_8);
     let bytes = raw.body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&raw.body);
     text_in(encoding, bytes, "报文")
 }
@@ -117,10 +101,7 @@ fn text_in(encoding: &'static Encoding, bytes: &[u8], what: &str) -> Result<Stri
 
 fn xml_encoding(body: &[u8]) -> Option<&'static Encoding> {
     let declaration = body.strip_prefix(b"<?xml")?;
-    let end = declaration
-        .windows(2)
-        .take(200)
-        .position(|pair| pair == b"?>")?;
+    let end = declaration.windows(2).take(200).position(|pair| pair == b"?>")?;
     let text = std::str::from_utf8(declaration.get(..end)?).ok()?;
     let (_, rest) = text.split_once("encoding=")?;
     Encoding::for_label(rest.split(['"', '\'']).nth(1)?.as_bytes())
@@ -130,11 +111,7 @@ fn json(text: &str) -> Result<Map<String, Value>, Refusal> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(malformed("JSON 顶层应为对象")),
-        Err(why) => Err(malformed(format!(
-            "JSON 第 {} 行第 {} 列有误",
-            why.line(),
-            why.column()
-        ))),
+        Err(why) => Err(malformed(format!("JSON 第 {} 行第 {} 列有误", why.line(), why.column()))),
     }
 }
 
@@ -143,10 +120,7 @@ fn form(raw: &RawRequest) -> Result<Map<String, Value>, Refusal> {
     let encoding = charset(&raw.headers);
     let mut object = Map::new();
     for (name, value) in pairs(&raw.body) {
-        object.insert(
-            text_in(encoding, &name, "表单")?,
-            Value::String(text_in(encoding, &value, "表单")?),
-        );
+        object.insert(text_in(encoding, &name, "表单")?, Value::String(text_in(encoding, &value, "表单")?));
     }
     Ok(object)
 }
@@ -162,11 +136,7 @@ struct Element {
 impl Element {
     /// Elements with children are objects, others are text; blanks between children mean nothing.
     fn value(self) -> Value {
-        if self.children.is_empty() {
-            Value::String(self.text)
-        } else {
-            Value::Object(self.children)
-        }
+        if self.children.is_empty() { Value::String(self.text) } else { Value::Object(self.children) }
     }
 
     /// A repeated name becomes an array.
@@ -194,16 +164,11 @@ fn xml(text: &str) -> Result<Map<String, Value>, Refusal> {
                     return Err(malformed(format!("XML 嵌套超过 {MAX_DEPTH} 层")));
                 }
                 let name = start.local_name().as_ref().to_owned();
-                open.push(Element {
-                    name,
-                    ..Element::default()
-                });
+                open.push(Element { name, ..Element::default() });
             }
             Event::Empty(empty) => {
                 let name = empty.local_name().as_ref().to_owned();
-                open.last_mut()
-                    .ok_or_else(broken)?
-                    .add(name, Value::String(String::new()));
+                open.last_mut().ok_or_else(broken)?.add(name, Value::String(String::new()));
             }
             Event::End(_) => {
                 let element = open.pop().ok_or_else(broken)?;
@@ -244,10 +209,7 @@ fn entity(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
 }
 
 fn document_element(mut open: Vec<Element>) -> Result<Map<String, Value>, Refusal> {
-    let root = open
-        .pop()
-        .filter(|_| open.is_empty())
-        .ok_or_else(|| malformed("XML 有未结束的元素"))?;
+    let root = open.pop().filter(|_| open.is_empty()).ok_or_else(|| malformed("XML 有未结束的元素"))?;
     let mut elements = root.children.into_iter();
     match (elements.next(), elements.next()) {
         (Some((_, Value::Object(object))), None) if root.text.trim().is_empty() => Ok(object),
@@ -264,11 +226,7 @@ mod tests {
 
     fn request(content_type: &str, body: &[u8]) -> RawRequest {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]);
-        RawRequest {
-            headers,
-            body: body.to_vec().into(),
-            ..RawRequest::default()
-        }
+        RawRequest { headers, body: body.to_vec().into(), ..RawRequest::default() }
     }
 
     fn parsed(content_type: &str, body: &[u8]) -> Value {
@@ -277,15 +235,11 @@ mod tests {
 
     #[test]
     fn three_spellings_are_one_tree() {
-        let tree =
-            json!({"identifier": "01", "attrs": {"a": "<𬭎&"}, "list": ["1", "2"], "empty": ""});
+        let tree = json!({"identifier": "01", "attrs": {"a": "<𬭎&"}, "list": ["1", "2"], "empty": ""});
         let xml = "<?xml version=\"1.0\"?>\n<request>\n <identifier>01</identifier> <attrs><a>&lt;<![CDATA[𬭎]]>&#38;</a></attrs><list>1</list><list>2</list><empty/></request>";
         assert_eq!(parsed("text/xml;charset=utf-8", xml.as_bytes()), tree);
         assert_eq!(parsed("text/plain", xml.as_bytes()), tree);
-        assert_eq!(
-            parsed("application/json", tree.to_string().as_bytes()),
-            tree
-        );
+        assert_eq!(parsed("application/json", tree.to_string().as_bytes()), tree);
         let form = "identifier=01&attrs=%7B%22a%22%3A1%7D&empty=";
         assert_eq!(
             parsed("application/x-www-form-urlencoded", form.as_bytes()),
@@ -295,26 +249,19 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_digits() {
-        let tree = parsed(
-            "application/json",
-            br#"{"amount":1018.10,"long":0.12345678901234567890}"#,
-        );
+        let tree = parsed("application/json", br#"{"amount":1018.10,"long":0.12345678901234567890}"#);
         assert_eq!(tree["amount"].to_string(), "1018.10");
         assert_eq!(tree["long"].to_string(), "0.12345678901234567890");
     }
 
     #[test]
     fn gbk_by_content_type_and_by_declaration() {
-        let (gbk, _, _) =
-            encoding_rs::GBK.encode("<?xml version=\"1.0\" encoding=\"GBK\"?><r><n>张三</n></r>");
+        let (gbk, _, _) = encoding_rs::GBK.encode("<?xml version=\"1.0\" encoding=\"GBK\"?><r><n>张三</n></r>");
         assert_eq!(parsed("text/xml;charset=GBK", &gbk), json!({"n": "张三"}));
         assert_eq!(parsed("text/xml", &gbk), json!({"n": "张三"}));
         assert!(read(&request("text/xml;charset=utf-8", &gbk)).is_err());
         assert_eq!(
-            parsed(
-                "application/x-www-form-urlencoded; charset=\"gbk\"",
-                b"n=%D5%C5%C8%FD"
-            ),
+            parsed("application/x-www-form-urlencoded; charset=\"gbk\"", b"n=%D5%C5%C8%FD"),
             json!({"n": "张三"})
         );
     }
@@ -329,19 +276,10 @@ mod tests {
             ("text/xml", "<request>"),
             ("text/xml", "plain"),
             ("text/xml", "<a><b/></a><c><d/></c>"),
-            (
-                "text/xml",
-                "<!DOCTYPE r [<!ENTITY x 'y'>]><r><a>&x;</a></r>",
-            ),
+            ("text/xml", "<!DOCTYPE r [<!ENTITY x 'y'>]><r><a>&x;</a></r>"),
             ("text/xml", "<r><a>&nope;</a></r>"),
         ] {
-            assert!(
-                matches!(
-                    read(&request(content_type, body.as_bytes())),
-                    Err(Refusal::Malformed { .. })
-                ),
-                "{body}"
-            );
+            assert!(matches!(read(&request(content_type, body.as_bytes())), Err(Refusal::Malformed { .. })), "{body}");
         }
         let deep = format!("{}{}", "<a>".repeat(10_000), "</a>".repeat(10_000));
         assert!(read(&request("text/xml", deep.as_bytes())).is_err());

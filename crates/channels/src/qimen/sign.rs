@@ -50,18 +50,12 @@ impl<'a> SignedParts<'a> {
             }
         }
         let body: &[u8] = if form { &[] } else { &raw.body };
-        Self {
-            parameters: kept,
-            body,
-        }
+        Self { parameters: kept, body }
     }
 
     /// The value of a parameter, `sign` included, in the bytes of the request's charset.
     pub fn value(&self, name: &str) -> Option<&[u8]> {
-        let found = self
-            .parameters
-            .iter()
-            .find(|(candidate, _)| candidate.as_ref() == name.as_bytes());
+        let found = self.parameters.iter().find(|(candidate, _)| candidate.as_ref() == name.as_bytes());
         found.map(|(_, value)| value.as_ref())
     }
 
@@ -92,55 +86,38 @@ impl<'a> SignedParts<'a> {
     /// Whether `secret` makes the signature that came, compared in constant time.
     pub fn is_signed_with(&self, method: SignMethod, secret: &str) -> bool {
         let ours = self.signature(method, secret);
-        self.value("sign")
-            .is_some_and(|theirs| bool::from(ours.as_bytes().ct_eq(theirs)))
+        self.value("sign").is_some_and(|theirs| bool::from(ours.as_bytes().ct_eq(theirs)))
     }
 }
 
 /// The headers that the sender listed; an absent one counts as empty, values are URL-encoded.
 fn listed_headers(headers: &HeaderMap) -> Vec<(Piece<'_>, Piece<'_>)> {
-    let list = headers
-        .get(SIGN_LIST)
-        .map(http::HeaderValue::as_bytes)
-        .unwrap_or_default();
+    let list = headers.get(SIGN_LIST).map(http::HeaderValue::as_bytes).unwrap_or_default();
     list.split(|byte| *byte == b',')
         .filter(|name| !name.is_empty())
         .map(|name| {
-            let value = std::str::from_utf8(name)
-                .ok()
-                .and_then(|name| headers.get(name));
-            (
-                Cow::Borrowed(name),
-                value
-                    .map(|value| url_decoded(value.as_bytes()))
-                    .unwrap_or_default(),
-            )
+            let value = std::str::from_utf8(name).ok().and_then(|name| headers.get(name));
+            (Cow::Borrowed(name), value.map(|value| url_decoded(value.as_bytes())).unwrap_or_default())
         })
         .collect()
 }
 
 /// `a=1&b=2` as decoded pairs in their order; a name without `=` has an empty value.
 pub(super) fn pairs(encoded: &[u8]) -> impl Iterator<Item = (Piece<'_>, Piece<'_>)> {
-    encoded
-        .split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let at = pair.iter().position(|byte| *byte == b'=');
-            let (name, value) = match at.and_then(|at| pair.split_at_checked(at)) {
-                Some((name, rest)) => (name, rest.get(1..).unwrap_or_default()),
-                None => (pair, &[][..]),
-            };
-            (url_decoded(name), url_decoded(value))
-        })
+    encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let at = pair.iter().position(|byte| *byte == b'=');
+        let (name, value) = match at.and_then(|at| pair.split_at_checked(at)) {
+            Some((name, rest)) => (name, rest.get(1..).unwrap_or_default()),
+            None => (pair, &[][..]),
+        };
+        (url_decoded(name), url_decoded(value))
+    })
 }
 
 /// Percent-decoded, `+` as a space.
 fn url_decoded(text: &[u8]) -> Piece<'_> {
     if text.contains(&b'+') {
-        let spaced: Vec<u8> = text
-            .iter()
-            .map(|byte| if *byte == b'+' { b' ' } else { *byte })
-            .collect();
+        let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         return Cow::Owned(percent_decode(&spaced).collect());
     }
     percent_decode(text).into()
@@ -176,50 +153,24 @@ mod tests {
 
     fn request(content_type: &str, query: &str, body: &[u8]) -> RawRequest {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]);
-        RawRequest {
-            query: query.to_owned().into(),
-            headers,
-            body: body.to_vec().into(),
-        }
+        RawRequest { query: query.to_owned().into(), headers, body: body.to_vec().into() }
     }
 
     #[test]
     fn every_vector_of_the_platforms_sdk() {
-        let cases: Vec<Case> = serde_json::from_str(include_str!(
-            "../../golden/vectors/qimen-receiver-sign.json"
-        ))
-        .unwrap();
+        let cases: Vec<Case> =
+            serde_json::from_str(include_str!("../../golden/vectors/qimen-receiver-sign.json")).unwrap();
         assert!(!cases.is_empty());
         for case in cases {
-            let body = base64::engine::general_purpose::STANDARD
-                .decode(&case.body_base64)
-                .unwrap();
-            let mut raw = request(
-                &case.content_type,
-                &format!("{}&sign={}", case.query, case.sign),
-                &body,
-            );
+            let body = base64::engine::general_purpose::STANDARD.decode(&case.body_base64).unwrap();
+            let mut raw = request(&case.content_type, &format!("{}&sign={}", case.query, case.sign), &body);
             for (name, value) in &case.headers {
-                raw.headers
-                    .insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+                raw.headers.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
             }
             let parts = SignedParts::of(&raw);
-            assert_eq!(
-                parts.signature(SignMethod::Md5, &case.secret),
-                case.sign,
-                "{}",
-                case.name
-            );
-            assert!(
-                parts.is_signed_with(SignMethod::Md5, &case.secret),
-                "{}",
-                case.name
-            );
-            assert!(
-                !parts.is_signed_with(SignMethod::Md5, "goodbye"),
-                "{}",
-                case.name
-            );
+            assert_eq!(parts.signature(SignMethod::Md5, &case.secret), case.sign, "{}", case.name);
+            assert!(parts.is_signed_with(SignMethod::Md5, &case.secret), "{}", case.name);
+            assert!(!parts.is_signed_with(SignMethod::Md5, "goodbye"), "{}", case.name);
         }
     }
 
@@ -227,21 +178,13 @@ mod tests {
     fn a_lower_case_signature_is_not_the_documents() {
         let raw = request("application/json", "a=1", b"{}");
         let signature = SignedParts::of(&raw).signature(SignMethod::Md5, "s");
-        let lower = request(
-            "application/json",
-            &format!("a=1&sign={}", signature.to_lowercase()),
-            b"{}",
-        );
+        let lower = request("application/json", &format!("a=1&sign={}", signature.to_lowercase()), b"{}");
         assert!(!SignedParts::of(&lower).is_signed_with(SignMethod::Md5, "s"));
     }
 
     #[test]
     fn the_last_of_a_repeated_name_and_the_query_before_the_form() {
-        let raw = request(
-            "application/x-www-form-urlencoded",
-            "b=2&a=1&a=+%2B",
-            b"a=form&c=3",
-        );
+        let raw = request("application/x-www-form-urlencoded", "b=2&a=1&a=+%2B", b"a=form&c=3");
         assert_eq!(SignedParts::of(&raw).string_to_sign(), b"a +b2c3");
     }
 

@@ -4,10 +4,7 @@ use crate::sign_method::SignMethod;
 
 /// The text that is signed: every parameter but `sign`, and but those with an empty name or value, sorted by
 /// name in UTF-16 code units, name and value joined; then the body when the call has a text body.
-pub fn string_to_sign<'a>(
-    parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
-    body: Option<&str>,
-) -> String {
+pub fn string_to_sign<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>, body: Option<&str>) -> String {
     let mut signed: Vec<(&str, &str)> = parameters
         .into_iter()
         .filter(|(name, value)| *name != "sign" && !name.is_empty() && !value.is_empty())
@@ -50,22 +47,13 @@ mod tests {
 
     #[test]
     fn every_vector_of_the_platforms_sdk() {
-        let cases: Vec<Case> =
-            serde_json::from_str(include_str!("../../golden/vectors/top-caller-sign.json"))
-                .unwrap();
+        let cases: Vec<Case> = serde_json::from_str(include_str!("../../golden/vectors/top-caller-sign.json")).unwrap();
         assert!(!cases.is_empty());
         for case in cases {
-            let parameters = case
-                .params
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()));
+            let parameters = case.params.iter().map(|(name, value)| (name.as_str(), value.as_str()));
             let method = case.sign_method.parse().unwrap();
             let signature = sign(method, &case.secret, parameters, case.body.as_deref());
-            assert_eq!(
-                signature, case.sign,
-                "{} by {}",
-                case.name, case.sign_method
-            );
+            assert_eq!(signature, case.sign, "{} by {}", case.name, case.sign_method);
         }
     }
 }
