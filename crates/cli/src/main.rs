@@ -1,5 +1,44 @@
-//! The one binary, `baoqiao`.
+//! `baoqiao`: the gateway, the other side to develop it against, and the tools around both.
 
 mod commands;
+mod failure;
+mod shutdown;
+mod telemetry;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use commands::{demo, doctor, find, serve};
+
+/// 保桥: the gateway between an insurer's core system and the platforms that sell its policies.
+#[derive(Parser)]
+#[command(name = "baoqiao", version, about, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Demo(demo::Args),
+    //Init(init::Args),
+    Serve(serve::Args),
+    Find(find::Args),
+    Doctor(doctor::Args),
+    //Simulate(simulate::Args),
+    //Sign(sign::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Demo(args) => demo::run(args),
+        //Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Find(args) => find::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        //Command::Simulate(args) => simulate::run(args),
+        //Command::Sign(args) => sign::run(args),
+    };
+    outcome.unwrap_or_else(|failure| failure.report())
+}

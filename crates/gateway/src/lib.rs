@@ -1,1 +1,12 @@
-//! The service.
+//! The service: what arrives over HTTP becomes a command, the ledger decides and keeps it, the answer goes back.
+//!
+//! The decisions are in `baoqiao-domain` and the wire in `baoqiao-channels`; here are the shell around them and
+//! the three things that touch the world: sockets, files and the clock.
+
+pub mod clock;
+pub mod config;
+pub mod documents;
+pub mod gateway;
+pub mod http;
+pub mod ledger;
+pub mod vault;

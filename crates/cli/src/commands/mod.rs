@@ -1,1 +1,21 @@
 //! One file a subcommand.
+
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod find;
+//pub(crate) mod init;
+pub(crate) mod serve;
+//pub(crate) mod sign;
+//pub(crate) mod simulate;
+
+use std::path::Path;
+
+use baoqiao_gateway::config::{Config, ConfigError};
+
+/// Reads a configuration with secrets from this process's environment.
+///
+/// # Errors
+/// As [`Config::load`].
+pub(crate) fn load_config(path: &Path) -> Result<Config, ConfigError> {
+    Config::load(path, &|name| std::env::var(name).ok())
+}

@@ -1,0 +1,118 @@
+//! `baoqiao doctor`: what would go wrong, before it does.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use baoqiao_documents::Fonts;
+use baoqiao_gateway::config::{Config, LedgerUrl};
+use baoqiao_gateway::gateway::{load_template, open_for_reading};
+
+use super::load_config;
+use crate::failure::Outcome;
+
+/// Check configuration, keys, ledger, template and fonts
+#[derive(clap::Args)]
+#[command(after_help = "\
+Exit status: 0 nothing is wrong (warnings allowed), 1 something is, 2 the configuration could not be read.")]
+pub(crate) struct Args {
+    /// The gateway's configuration; without one, only the machine is checked
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Text that documents must be able to show, such as the rare names of your customers
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+}
+
+/// Characters in names of real people that lie outside GB 2312, two of them outside the BMP.
+const RARE_NAMES: &str = "\u{2CB4E}\u{36C3}\u{7199}\u{5586}\u{9555}\u{20BB7}\u{6631}";
+
+enum Finding {
+    Good(String),
+    Warning(String),
+    Bad(String),
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let mut findings = Vec::new();
+    if let Some(path) = &args.config {
+        let config = load_config(path)?;
+        let (partners, products) = (config.partners.len(), config.catalogue.products().count());
+        findings.push(Finding::Good(format!("configuration: {partners} partners, {products} products")));
+        findings.extend(private_files(&config));
+        findings.push(ledger(&config));
+        findings.push(template(&config));
+    }
+    findings.extend(fonts(args.text.as_deref()));
+    print(&findings);
+    let bad = findings.iter().any(|finding| matches!(finding, Finding::Bad(_)));
+    Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// Files with secrets in them that others on the machine can read.
+fn private_files(config: &Config) -> Vec<Finding> {
+    let readable_by_others = |path: &Path| fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
+    let files = [("configuration", &config.source_path), ("key file", &config.ledger.keys)];
+    let exposed = files.into_iter().filter(|(_, path)| readable_by_others(path));
+    exposed
+        .map(|(what, path)| {
+            let path = path.display();
+            Finding::Warning(format!("{what} {path} can be read by other users: chmod 600 {path}"))
+        })
+        .collect()
+}
+
+fn ledger(config: &Config) -> Finding {
+    let LedgerUrl::Sqlite(path) = &config.ledger.url;
+    match open_for_reading(config) {
+        Ok(_) => Finding::Good(format!("ledger: {} opens with these keys", path.display())),
+        Err(error) => Finding::Bad(error.to_string()),
+    }
+}
+
+fn template(config: &Config) -> Finding {
+    match load_template(config) {
+        Ok(_) => Finding::Good("template: every placeholder is known".to_owned()),
+        Err(error) => Finding::Bad(error.to_string()),
+    }
+}
+
+fn fonts(text: Option<&str>) -> Vec<Finding> {
+    let fonts = Fonts::embedded();
+    let list = |characters: &[char]| {
+        let named = characters.iter().map(|c| format!("{c} (U+{:04X})", u32::from(*c)));
+        named.collect::<Vec<_>>().join(", ")
+    };
+    let mut findings = vec![Finding::Good("fonts: the embedded one covers GB 2312".to_owned())];
+    let missing = fonts.uncovered(RARE_NAMES);
+    findings.push(if missing.is_empty() {
+        Finding::Good("fonts: this machine has the rare characters that were tried".to_owned())
+    } else {
+        Finding::Warning(format!(
+            "fonts: no font on this machine has {}; documents show 〓 instead. Install fonts with CJK extensions, \
+             such as Debian's fonts-noto-cjk and fonts-hanazono",
+            list(&missing)
+        ))
+    });
+    if let Some(text) = text {
+        let missing = fonts.uncovered(text);
+        findings.push(if missing.is_empty() {
+            Finding::Good("fonts: every character of the text can be shown".to_owned())
+        } else {
+            Finding::Bad(format!("fonts: no font on this machine has {}", list(&missing)))
+        });
+    }
+    findings
+}
+
+#[allow(clippy::print_stdout, reason = "the command's output")]
+fn print(findings: &[Finding]) {
+    for finding in findings {
+        match finding {
+            Finding::Good(text) => println!("ok       {text}"),
+            Finding::Warning(text) => println!("warning  {text}"),
+            Finding::Bad(text) => println!("problem  {text}"),
+        }
+    }
+}

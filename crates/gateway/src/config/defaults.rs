@@ -1,0 +1,47 @@
+//! What a key means when it is left out. `docs/configuration.md` repeats these, and a test compares the two.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use baoqiao_channels::sign_method::SignMethod;
+use tracing::Level;
+
+use super::log::LogFormat;
+
+/// `server.listen`: this machine only.
+pub const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
+/// `server.body_limit_bytes`: a hundred times the longest message of the documents.
+pub const BODY_LIMIT_BYTES: u64 = 1_048_576;
+/// `server.header_timeout_ms`.
+pub const HEADER_TIMEOUT_MS: u64 = 10_000;
+/// `server.body_timeout_ms`.
+pub const BODY_TIMEOUT_MS: u64 = 10_000;
+/// `server.request_deadline_ms`: the platform gives up after a few seconds.
+pub const REQUEST_DEADLINE_MS: u64 = 3_000;
+/// `server.connection_limit`.
+pub const CONNECTION_LIMIT: u64 = 4_096;
+/// `server.waiting_limit`.
+pub const WAITING_LIMIT: u64 = 4_096;
+/// `server.shutdown_grace_ms`.
+pub const SHUTDOWN_GRACE_MS: u64 = 10_000;
+/// `log.format`.
+pub const LOG_FORMAT: LogFormat = LogFormat::Text;
+/// `log.level`.
+pub const LOG_LEVEL: Level = Level::INFO;
+/// The path in `ledger.url`, beside the configuration.
+pub const LEDGER_PATH: &str = "ledger.db";
+/// `ledger.keys`, beside the configuration.
+pub const KEYS_PATH: &str = "keys.toml";
+/// `traffic.stranger_records`.
+pub const STRANGER_RECORDS: u64 = 10_000;
+/// `traffic.stranger_records_per_minute`.
+pub const STRANGER_RECORDS_PER_MINUTE: u64 = 600;
+/// `traffic.stranger_body_bytes`.
+pub const STRANGER_BODY_BYTES: u64 = 4_096;
+/// `partner.sign_methods`: what the platform's own SDK can use.
+pub const SIGN_METHODS: [SignMethod; 3] = SignMethod::ALL;
+/// `partner.timestamp_window_s`: the platform's own ten minutes.
+pub const TIMESTAMP_WINDOW_S: u64 = 600;
+/// `product.currencies`.
+pub const CURRENCIES: [&str; 1] = ["CNY"];
+/// `product.premium_tolerance` and `product.cny_tolerance`: one fen, what rounding to fen can make.
+pub const TOLERANCE: &str = "0.01";

@@ -1,0 +1,123 @@
+//! The configuration: one commented TOML file, read once at start.
+//!
+//! [`Config::load`] gives typed values or tells everything that is wrong, each with file, line and key: unknown keys
+//! and impossible values stop the start, since a gateway that half understands its limits issues policies nobody
+//! wanted. One section of the file is one file here; what a key means when it is left out stands in [`defaults`];
+//! [`sample`] is the file that `baoqiao init` writes. `docs/configuration.md` lists all keys.
+
+pub mod defaults;
+mod documents;
+mod insurer;
+mod ledger;
+mod log;
+mod methods;
+mod partner;
+mod problem;
+mod product;
+mod reader;
+mod sample;
+mod secret;
+mod server;
+mod suggest;
+mod traffic;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use baoqiao_channels::CHANNELS;
+use baoqiao_channels::access::{Access, Partner};
+use baoqiao_domain::product::Catalogue;
+use toml::de::DeTable;
+
+pub use documents::DocumentsConfig;
+pub use ledger::{LedgerConfig, LedgerUrl};
+pub use log::{LogConfig, LogFormat};
+pub use problem::{ConfigError, Problem};
+pub use sample::{InvalidSample, SampleOptions, sample};
+pub use server::ServerConfig;
+pub use traffic::TrafficConfig;
+
+use crate::documents::Insurer;
+use reader::{Section, Source};
+
+/// Everything the gateway is told, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from, absolute.
+    pub source_path: PathBuf,
+    /// `[server]`.
+    pub server: ServerConfig,
+    /// `[log]`.
+    pub log: LogConfig,
+    /// `[ledger]`.
+    pub ledger: LedgerConfig,
+    /// `[traffic]`.
+    pub traffic: TrafficConfig,
+    /// `[insurer]`.
+    pub insurer: Insurer,
+    /// `[documents]`.
+    pub documents: DocumentsConfig,
+    /// Every `[[partner]]`, in the order of the file.
+    pub partners: Vec<Partner>,
+    /// The partners by their app keys, and the interfaces by their method names.
+    pub access: Access,
+    /// Every `[[product]]`.
+    pub catalogue: Catalogue,
+}
+
+impl Config {
+    /// Reads the file at `path`; `env` gives the environment's variables, for secrets that are kept there.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with every problem that can be told. It never holds a secret.
+    pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let unreadable = |source: io::Error| ConfigError::Unreadable { path: path.to_owned(), source };
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let offset = error.utf8_error().valid_up_to();
+            let message = "bytes that are not UTF-8; expected the file saved as UTF-8, not as GBK".to_owned();
+            let line = reader::line_at(error.as_bytes(), offset);
+            ConfigError::Invalid { path: path.to_owned(), problems: vec![Problem { line, key: None, message }] }
+        })?;
+        Self::parse(path, &text, env)
+    }
+
+    /// As [`load`](Self::load), of a text that is or would be the file at `path`: relative paths in it start at that
+    /// file's folder.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(path: &Path, text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let unreadable = |source: io::Error| ConfigError::Unreadable { path: path.to_owned(), source };
+        let source_path = std::path::absolute(path).map_err(unreadable)?;
+        let folder = source_path.parent().unwrap_or(&source_path).to_owned();
+        let source = Source::new(text, &folder, env);
+        let (root, errors) = DeTable::parse_recoverable(text);
+        // Only the foremost: what a parser finds after it is mostly guesswork.
+        if let Some(error) = errors.iter().min_by_key(|error| error.span().map_or(0, |span| span.start)) {
+            source.syntax_error(error);
+            return Err(source.into_error(path));
+        }
+        let config = Section::root(&source, root.get_ref(), |root| Self::read(source_path, root));
+        if source.has_problems() { Err(source.into_error(path)) } else { Ok(config) }
+    }
+
+    /// Where there are problems, they are noted in the source, and the values are not to be used.
+    fn read(source_path: PathBuf, root: &Section<'_>) -> Self {
+        let server = root.section("server", server::read);
+        let log = root.section("log", log::read);
+        let ledger = root.section("ledger", ledger::read);
+        let traffic = root.section("traffic", traffic::read);
+        let insurer = root.section("insurer", insurer::read);
+        let documents = root.section("documents", documents::read);
+        let methods = root.section("channels", |channels| methods::read(channels, CHANNELS));
+        let partners = partner::read_all(root);
+        let catalogue = product::read_all(root, &partners.ids);
+        let partners = partners.valid;
+        let access = Access::new(partners.iter().cloned(), methods);
+        Self { source_path, server, log, ledger, traffic, insurer, documents, partners, access, catalogue }
+    }
+}
+
+#[cfg(test)]
+mod tests;

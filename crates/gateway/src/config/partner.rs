@@ -1,0 +1,52 @@
+//! `[[partner]]`: who may call, and how each proves it.
+
+use baoqiao_channels::access::Partner;
+
+use super::reader::{Item, Section, name};
+use super::{defaults, secret};
+
+const EXPECTED_ID: &str = "an id of at most 64 letters, digits, hyphens, underscores and dots, such as \"alibaba\"";
+pub(super) const EXPECTED_APP_KEY: &str = "an app key of at most 64 letters, digits, hyphens, underscores and dots";
+const EXPECTED_SIGN_METHODS: &str = "a list of \"md5\", \"hmac\" and \"hmac-sha256\"";
+
+/// The partners of the file.
+pub(super) struct Partners {
+    /// Those in which nothing is missing.
+    pub(super) valid: Vec<Partner>,
+    /// Every id, so that a product that names a partner with other problems is not told to be wrong too.
+    pub(super) ids: Vec<String>,
+}
+
+pub(super) fn read_all(root: &Section<'_>) -> Partners {
+    let mut ids = Vec::new();
+    let mut app_keys = Vec::new();
+    let partners = root.sections("partner", |section| {
+        let id = section.text("id", EXPECTED_ID, name);
+        once(&mut ids, id, section.item("id"), "an id of its own");
+        let app_key = section.text("app_key", EXPECTED_APP_KEY, name);
+        once(&mut app_keys, app_key, section.item("app_key"), "an app key of its own");
+        let secrets = secret::read(section);
+        let sign_methods = section.item("sign_methods").map_or_else(
+            || Some(defaults::SIGN_METHODS.to_vec()),
+            |item| item.texts(EXPECTED_SIGN_METHODS, |item| item.text(EXPECTED_SIGN_METHODS, |text| text.parse().ok())),
+        );
+        let window_s = section.number_or("timestamp_window_s", defaults::TIMESTAMP_WINDOW_S, 1..=86_400);
+        Some(Partner {
+            id: id?.to_owned(),
+            app_key: app_key?.to_owned(),
+            secrets: secrets?,
+            sign_methods: sign_methods?,
+            timestamp_window_s: i64::try_from(window_s).unwrap_or(i64::MAX),
+        })
+    });
+    Partners { valid: partners.into_iter().flatten().collect(), ids }
+}
+
+/// Adds the name to those seen, and notes when it was among them.
+pub(super) fn once(seen: &mut Vec<String>, name: Option<&str>, item: Option<Item<'_>>, expected: &str) {
+    let (Some(name), Some(item)) = (name, item) else { return };
+    if seen.iter().any(|other| other == name) {
+        item.refuse(format_args!("{expected}: it stands above already"));
+    }
+    seen.push(name.to_owned());
+}

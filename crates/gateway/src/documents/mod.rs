@@ -1,0 +1,194 @@
+//! Electronic policy documents: laid out on first request, kept sealed in the ledger, the same for ever after.
+
+mod content;
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use baoqiao_documents::{DocumentInfo, Fonts, RenderError, Template, render};
+use baoqiao_domain::issuing::PolicyApplication;
+use baoqiao_domain::policy_number::PolicyNumber;
+
+use crate::clock::Clock;
+use crate::ledger::Ledger;
+use crate::ledger::store::{DocumentRow, PolicyRecord, Reader, StoreError};
+use crate::vault::{Link, Purpose, Vault, VaultError};
+
+/// What the insurer writes on every document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Insurer {
+    /// Its full name.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Its telephone number for customers.
+    pub hotline: String,
+}
+
+/// The addresses that messages and documents carry.
+#[derive(Clone)]
+pub struct Links {
+    /// What the world calls the gateway, without a slash at its end.
+    pub public_url: String,
+    /// Makes the tokens.
+    pub vault: Arc<Vault>,
+}
+
+impl Links {
+    /// A policy's document.
+    pub fn document(&self, policy_no: &PolicyNumber) -> String {
+        let token = self.vault.link_token(Link::Document, policy_no.as_str());
+        format!("{}/documents/{policy_no}-{token}.pdf", self.public_url)
+    }
+
+    /// A policy's verification page.
+    pub fn verification(&self, policy_no: &PolicyNumber) -> String {
+        let token = self.vault.link_token(Link::Verification, policy_no.as_str());
+        format!("{}/verify/{policy_no}-{token}", self.public_url)
+    }
+
+    /// The policy that the last part of an address is about, where its token is right.
+    pub fn subject(&self, link: Link, address: &str) -> Option<PolicyNumber> {
+        let (policy_no, token) = address.split_once('-')?;
+        let right = self.vault.is_link_token(link, policy_no, token);
+        policy_no.parse().ok().filter(|_| right)
+    }
+}
+
+/// A document as it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// The PDF.
+    pub pdf: Vec<u8>,
+    /// SHA-256 of the PDF.
+    pub sha256: [u8; 32],
+}
+
+/// Why a document cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// The ledger cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What the ledger holds does not open.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// What the ledger holds does not read.
+    #[error("a policy's content does not read: {0}")]
+    Content(#[from] serde_json::Error),
+    /// The page cannot be laid out.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The kept document is not the one that was made.
+    #[error("the document kept for policy {0} does not have its hash")]
+    Altered(PolicyNumber),
+    /// The task that made it ended.
+    #[error("making a document was cut off")]
+    CutOff,
+}
+
+/// Makes, keeps and finds documents.
+pub struct Documents {
+    /// Where policies and documents are read.
+    pub reader: Arc<dyn Reader>,
+    /// Where documents are kept.
+    pub ledger: Ledger,
+    /// Opens contents, seals documents.
+    pub vault: Arc<Vault>,
+    /// The addresses.
+    pub links: Links,
+    /// What is written on every document.
+    pub insurer: Insurer,
+    /// Names of the products by their codes.
+    pub catalogue: Arc<baoqiao_domain::product::Catalogue>,
+    /// The layout.
+    pub template: Template,
+    /// SHA-256 of the template's file.
+    pub template_sha256: [u8; 32],
+    /// The fonts.
+    pub fonts: Arc<Fonts>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Documents {
+    /// The document of a policy, `None` where there is no such policy. Made and kept if it is asked for the first time.
+    ///
+    /// # Errors
+    /// See [`DocumentError`].
+    pub async fn of_policy(self: &Arc<Self>, policy_no: PolicyNumber) -> Result<Option<Document>, DocumentError> {
+        let this = Arc::clone(self);
+        let found = tokio::task::spawn_blocking(move || this.find_or_make(&policy_no)).await;
+        match found.map_err(|_| DocumentError::CutOff)?? {
+            Found::Nothing => Ok(None),
+            Found::Kept(document) => Ok(Some(document)),
+            Found::Made(document, row) => {
+                self.ledger.keep_document(*row).await?;
+                Ok(Some(document))
+            }
+        }
+    }
+
+    /// A policy as the verification page tells it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn policy(self: &Arc<Self>, policy_no: PolicyNumber) -> Result<Option<PolicyRecord>, DocumentError> {
+        let this = Arc::clone(self);
+        let read = tokio::task::spawn_blocking(move || this.reader.policy(&policy_no)).await;
+        Ok(read.map_err(|_| DocumentError::CutOff)??)
+    }
+
+    fn find_or_make(&self, policy_no: &PolicyNumber) -> Result<Found, DocumentError> {
+        let Some(record) = self.reader.policy(policy_no)? else { return Ok(Found::Nothing) };
+        if let Some(kept) = self.reader.document(policy_no.sequence())? {
+            let pdf = self.vault.open(Purpose::Document, &kept.pdf)?;
+            if <[u8; 32]>::from(Sha256::digest(&pdf)) != kept.sha256 {
+                return Err(DocumentError::Altered(policy_no.clone()));
+            }
+            return Ok(Found::Kept(Document { pdf, sha256: kept.sha256 }));
+        }
+        self.make(&record)
+    }
+
+    fn make(&self, record: &PolicyRecord) -> Result<Found, DocumentError> {
+        let policy = &record.policy;
+        let content = self.vault.open(Purpose::Content, &record.content)?;
+        let application: PolicyApplication = serde_json::from_slice(&content)?;
+        let product = self.catalogue.product(&policy.product_code);
+        let product_name = product.map_or(policy.product_code.as_str(), |product| &product.name);
+        let page = content::Page {
+            policy,
+            application: &application,
+            product_name,
+            insurer: &self.insurer,
+            verify_url: &self.links.verification(&policy.number),
+        };
+        let info = DocumentInfo {
+            title: format!("{product_name}电子保单 {}", policy.number),
+            author: self.insurer.name.clone(),
+            created: policy.issued_at,
+        };
+        let rendered = render(&self.template, &page.fields(), &self.fonts, &info)?;
+        if !rendered.missing.is_empty() || !rendered.shortened.is_empty() {
+            let (missing, shortened) = (rendered.missing.len(), rendered.shortened.join(","));
+            tracing::warn!(policy_no = %policy.number, missing, shortened, "a document does not show all of its policy");
+        }
+        let sha256: [u8; 32] = Sha256::digest(&rendered.pdf).into();
+        let row = DocumentRow {
+            policy_sequence: policy.number.sequence(),
+            sha256,
+            template_sha256: self.template_sha256,
+            made_at: self.clock.now(),
+            pdf: self.vault.seal(Purpose::Document, &rendered.pdf)?,
+        };
+        Ok(Found::Made(Document { pdf: rendered.pdf, sha256 }, Box::new(row)))
+    }
+}
+
+enum Found {
+    Nothing,
+    Kept(Document),
+    Made(Document, Box<DocumentRow>),
+}

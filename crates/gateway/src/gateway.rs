@@ -1,0 +1,200 @@
+//! The parts put together: from a configuration to a gateway that listens.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use sha2::{Digest, Sha256};
+
+use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, TemplateError, policy_schema};
+
+use crate::clock::Clock;
+use crate::config::{Config, LedgerUrl};
+use crate::documents::{Documents, Links};
+use crate::http::{Allowance, Inbound, InboundLimits, Parts, Server, ServerLimits, router};
+use crate::ledger::store::{Reader, StoreError};
+use crate::ledger::{Committer, Ledger, Rules, sqlite};
+use crate::vault::Vault;
+use crate::vault::keyring::{Keyring, KeyringError};
+
+/// The most connections at once: what two cores serve well, and below the usual limit of open files.
+const CONNECTIONS: usize = 900;
+
+/// Why a gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The key file is of no use.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// The ledger does not open.
+    #[error("ledger {path}: {source}")]
+    Ledger {
+        /// The ledger's file.
+        path: PathBuf,
+        /// What is wrong.
+        source: StoreError,
+    },
+    /// The template is unreadable or has mistakes.
+    #[error("template {path}: {reason}")]
+    Template {
+        /// The template's file.
+        path: PathBuf,
+        /// What is wrong, with its line.
+        reason: String,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another program using it?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The system gives no thread.
+    #[error("cannot start the committer: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A gateway that listens and has yet to serve.
+pub struct Gateway {
+    server: Server,
+    address: SocketAddr,
+    public_url: String,
+    router: Router,
+    committer: Committer,
+}
+
+/// What a ledger is read with, by the gateway and by the command line.
+pub struct LedgerAccess {
+    /// The reading side.
+    pub reader: Arc<dyn Reader>,
+    /// The keys.
+    pub vault: Arc<Vault>,
+}
+
+fn open_ledger(config: &Config) -> Result<(sqlite::SqliteStore, LedgerAccess), StartError> {
+    let vault = Arc::new(Vault::new(&Keyring::load(&config.ledger.keys)?, getrandom::fill));
+    let LedgerUrl::Sqlite(path) = &config.ledger.url;
+    let opened = sqlite::open(path, &vault);
+    let (store, reader) = opened.map_err(|source| StartError::Ledger { path: path.clone(), source })?;
+    Ok((store, LedgerAccess { reader: Arc::new(reader), vault }))
+}
+
+/// Opens a configured ledger for reading; a gateway may be running on it.
+///
+/// # Errors
+/// When the keys or the ledger do not open.
+pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
+    open_ledger(config).map(|(_, access)| access)
+}
+
+/// The configured template, or the built-in one, with its file's SHA-256.
+///
+/// # Errors
+/// When the file cannot be read or has mistakes.
+pub fn load_template(config: &Config) -> Result<(Template, [u8; 32]), StartError> {
+    let (path, text) = match &config.documents.template {
+        None => (PathBuf::from("built-in"), POLICY_TEMPLATE.to_owned()),
+        Some(path) => {
+            let unreadable =
+                |error: std::io::Error| StartError::Template { path: path.clone(), reason: error.to_string() };
+            (path.clone(), std::fs::read_to_string(path).map_err(unreadable)?)
+        }
+    };
+    let broken = |error: TemplateError| StartError::Template { path, reason: error.to_string() };
+    let template = Template::parse(&text, policy_schema()).map_err(broken)?;
+    Ok((template, Sha256::digest(&text).into()))
+}
+
+impl Gateway {
+    /// Opens the ledger, migrates it, and listens.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let (template, template_sha256) = load_template(&config)?;
+        let (store, LedgerAccess { reader, vault }) = open_ledger(&config)?;
+        let limits = ServerLimits {
+            header_timeout: config.server.header_timeout,
+            shutdown_grace: config.server.shutdown_grace,
+            connections: CONNECTIONS,
+        };
+        let listen = config.server.listen;
+        let cannot = |source| StartError::Listen { address: listen, source };
+        let server = Server::bind(listen, limits).await.map_err(cannot)?;
+        let address = server.local_addr().map_err(cannot)?;
+        let public_url = config.server.public_url_at(address);
+        let links = Links { public_url: public_url.clone(), vault: Arc::clone(&vault) };
+        let catalogue = Arc::new(config.catalogue.clone());
+        let document_links = links.clone();
+        let rules = Rules {
+            catalogue: Arc::clone(&catalogue),
+            clock: Arc::clone(&clock),
+            vault: Arc::clone(&vault),
+            document_url: Box::new(move |policy_no| document_links.document(policy_no)),
+            stranger_records: config.traffic.stranger_records,
+        };
+        let (ledger, committer) =
+            Ledger::start(store, rules, config.server.waiting_limit).map_err(StartError::Thread)?;
+        let documents = Documents {
+            reader,
+            ledger: ledger.clone(),
+            vault: Arc::clone(&vault),
+            links,
+            insurer: config.insurer.clone(),
+            catalogue: Arc::clone(&catalogue),
+            template,
+            template_sha256,
+            fonts: Fonts::embedded(),
+            clock: Arc::clone(&clock),
+        };
+        let inbound = inbound(&config, ledger.clone(), vault, catalogue, clock);
+        let parts = Parts { inbound: Arc::new(inbound), documents: Arc::new(documents), ledger };
+        Ok(Self { server, address, public_url, router: router(parts), committer })
+    }
+
+    /// The address that it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What every address in an answer begins with.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Serves until `stop` completes, lets what is under way finish, and waits until all of it is durable.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let Self { server, router, committer, .. } = self;
+        // The router holds the ledger; the committer ends when the last holder is gone.
+        server.serve(router, stop).await;
+        if tokio::task::spawn_blocking(move || committer.finish()).await.is_err() {
+            tracing::error!("the committer could not be waited for");
+        }
+    }
+}
+
+fn inbound(
+    config: &Config,
+    ledger: Ledger,
+    vault: Arc<Vault>,
+    catalogue: Arc<baoqiao_domain::product::Catalogue>,
+    clock: Arc<dyn Clock>,
+) -> Inbound {
+    let limits = InboundLimits {
+        body_bytes: config.server.body_limit_bytes,
+        body_timeout: config.server.body_timeout,
+        deadline: config.server.request_deadline,
+        stranger_body_bytes: config.traffic.stranger_body_bytes,
+    };
+    Inbound {
+        access: Arc::new(config.access.clone()),
+        catalogue,
+        ledger,
+        vault,
+        clock,
+        limits,
+        strangers: Allowance::new(config.traffic.stranger_records_per_minute),
+    }
+}

@@ -1,0 +1,267 @@
+//! The one way in for platforms: read, authenticate, decode, settle, reply — the same for every channel.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
+use http::{HeaderValue, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
+
+use baoqiao_channels::access::Access;
+use baoqiao_channels::channel::{CallResult, Channel, Interface, RawRequest, Reply, Verified};
+use baoqiao_domain::idempotency::IdempotencyKey;
+use baoqiao_domain::ledger::{Command, Request as LedgerRequest};
+use baoqiao_domain::party::PersonKey;
+use baoqiao_domain::product::Catalogue;
+use baoqiao_domain::refusal::Refusal;
+
+use super::strangers::Allowance;
+use crate::clock::Clock;
+use crate::ledger::store::{Arrival, Verdict};
+use crate::ledger::{Answered, Asked, Ledger, Stranger, Submission};
+use crate::vault::{Purpose, Vault, VaultError};
+
+/// Bounds on what a caller may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct InboundLimits {
+    /// The longest body, in bytes.
+    pub body_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// The platform's patience: an answer later than this is of no use.
+    pub deadline: Duration,
+    /// How much of a stranger's body is kept, in bytes.
+    pub stranger_body_bytes: usize,
+}
+
+/// What the inbound handler works with.
+pub struct Inbound {
+    /// Who may call.
+    pub access: Arc<Access>,
+    /// What may be sold.
+    pub catalogue: Arc<Catalogue>,
+    /// Where it is settled.
+    pub ledger: Ledger,
+    /// Seals what is kept.
+    pub vault: Arc<Vault>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds.
+    pub limits: InboundLimits,
+    /// How many strangers are remembered.
+    pub strangers: Allowance,
+}
+
+/// One call on its way through.
+struct Call {
+    channel: &'static dyn Channel,
+    interface: Option<&'static dyn Interface>,
+    raw: RawRequest,
+    path: String,
+    peer: String,
+    received_at: Timestamp,
+}
+
+impl Call {
+    fn reply(&self, result: &CallResult) -> Reply {
+        reply(self.channel, self.interface, &self.raw, result)
+    }
+}
+
+fn reply(
+    channel: &'static dyn Channel,
+    interface: Option<&'static dyn Interface>,
+    raw: &RawRequest,
+    result: &CallResult,
+) -> Reply {
+    match (interface, result) {
+        (Some(interface), result) => interface.reply(raw, result),
+        (None, Err(refusal)) => channel.reply_refused(raw, refusal),
+        // No interface, no command, no outcome.
+        (None, Ok(_)) => channel.reply_refused(raw, &Refusal::Busy),
+    }
+}
+
+impl Inbound {
+    /// Answers one call.
+    pub async fn receive(&self, channel: &'static dyn Channel, request: Request) -> Response {
+        let started = tokio::time::Instant::now();
+        let (head, body) = request.into_parts();
+        let peer = head.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_string()).unwrap_or_default();
+        let body = tokio::time::timeout(self.limits.body_timeout, read(body, self.limits.body_bytes)).await;
+        let (body, too_large) = match body {
+            Ok(Ok(body)) => (body, false),
+            Ok(Err(Unread::TooLarge)) => (Bytes::new(), true),
+            Ok(Err(Unread::Broken)) => return status(StatusCode::BAD_REQUEST),
+            Err(_) => return status(StatusCode::REQUEST_TIMEOUT),
+        };
+        let query = Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes());
+        let raw = RawRequest { query, headers: head.headers, body };
+        let interface = channel.interface(&raw, &self.access);
+        let path = head.uri.path().to_owned();
+        let call = Call { channel, interface, raw, path, peer, received_at: self.clock.now() };
+        let answered = if too_large {
+            let refusal = Refusal::BodyTooLarge { limit_bytes: self.limits.body_bytes };
+            self.refuse_unread(&call, refusal)
+        } else {
+            self.answer(&call).await
+        };
+        log(&call, &answered, started.elapsed());
+        response(answered.reply)
+    }
+
+    async fn answer(&self, call: &Call) -> Answered {
+        match call.channel.authenticate(&call.raw, &self.access, call.received_at) {
+            Ok(verified) => self.settle(call, &verified).await,
+            Err(refusal) => self.refuse_unread(call, refusal),
+        }
+    }
+
+    /// Refuses a call of which nothing is believed; it leaves a trace only as far as strangers may.
+    fn refuse_unread(&self, call: &Call, refusal: Refusal) -> Answered {
+        if self.strangers.take(call.received_at) {
+            let kept = call.raw.body.slice(..call.raw.body.len().min(self.limits.stranger_body_bytes));
+            let dump = dump(call, &kept);
+            let dump = dump.get(..dump.len().min(2 * self.limits.stranger_body_bytes)).unwrap_or_default();
+            match self.vault.seal(Purpose::Request, dump) {
+                Ok(request) => self.ledger.record_stranger(Stranger {
+                    received_at: call.received_at,
+                    channel: call.channel.name(),
+                    peer: call.peer.clone(),
+                    reason: refusal.internal_detail().unwrap_or_else(|| refusal.public_message()),
+                    body_bytes: call.raw.body.len(),
+                    request,
+                }),
+                Err(error) => tracing::error!(%error, "a stranger's message was not recorded"),
+            }
+        }
+        let result = Err(refusal);
+        Answered { reply: call.reply(&result), verdict: Verdict::Refused, result }
+    }
+
+    async fn settle(&self, call: &Call, verified: &Verified<'_>) -> Answered {
+        let submission = match self.submission(call, verified) {
+            Ok(submission) => submission,
+            Err(error) => return unsettled(call, Refusal::LedgerUnavailable { internal: error.to_string() }),
+        };
+        match tokio::time::timeout(self.limits.deadline, self.ledger.submit(submission)).await {
+            Ok(Ok(answered)) => answered,
+            Ok(Err(refusal)) => unsettled(call, refusal),
+            // It may still become durable: the platform's retry is then answered from the ledger.
+            Err(_) => unsettled(call, Refusal::Busy),
+        }
+    }
+
+    fn submission(&self, call: &Call, verified: &Verified<'_>) -> Result<Submission, VaultError> {
+        let interface = call.interface;
+        let asked = match interface {
+            None => Err(call.channel.unknown_interface(verified)),
+            Some(interface) => match interface.decode(verified, &self.catalogue) {
+                Ok(decoded) => Ok(self.asked(interface.scope(), decoded.key, decoded.command)?),
+                Err(refusal) => Err(refusal),
+            },
+        };
+        let arrival = Arrival {
+            received_at: call.received_at,
+            channel: call.channel.name(),
+            scope: interface.map(|interface| interface.scope()),
+            caller: verified.caller().to_owned(),
+            secret_index: verified.secret_index(),
+            peer: call.peer.clone(),
+            request: self.vault.seal(Purpose::Request, &dump(call, &call.raw.body))?,
+        };
+        // Of the request, the reply needs the query alone.
+        let raw = RawRequest { body: Bytes::new(), ..call.raw.clone() };
+        let channel = call.channel;
+        let render = Box::new(move |result: &CallResult| reply(channel, interface, &raw, result));
+        Ok(Submission { arrival, asked, render })
+    }
+
+    fn asked(&self, scope: &'static str, key: String, command: Command) -> Result<Asked, VaultError> {
+        let (content, people) = match &command {
+            Command::IssuePolicy(application) => (serde_json::to_vec(application), application.person_keys()),
+        };
+        // Text, decimals and times always serialise.
+        let content = content.unwrap_or_default();
+        let people = people.iter().map(|key: &PersonKey| self.vault.blind_index(key)).collect();
+        let fingerprint = self.vault.fingerprint(&content);
+        let request = LedgerRequest { key: IdempotencyKey { scope, key }, fingerprint, command };
+        Ok(Asked { request, content: self.vault.seal(Purpose::Content, &content)?, people })
+    }
+}
+
+fn unsettled(call: &Call, refusal: Refusal) -> Answered {
+    let result = Err(refusal);
+    Answered { reply: call.reply(&result), verdict: Verdict::Refused, result }
+}
+
+enum Unread {
+    TooLarge,
+    Broken,
+}
+
+async fn read(body: Body, limit_bytes: usize) -> Result<Bytes, Unread> {
+    match Limited::new(body, limit_bytes).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
+        Err(_) => Err(Unread::Broken),
+    }
+}
+
+/// The request as text, as the traffic record keeps it: request line, headers, body. Credentials of other schemes
+/// than signatures are left out.
+fn dump(call: &Call, body: &[u8]) -> Vec<u8> {
+    let mut head = String::with_capacity(512);
+    let query = String::from_utf8_lossy(&call.raw.query);
+    // Writing to a string cannot fail.
+    let _ = write!(head, "POST {}?{query} HTTP/1.1\r\n", call.path);
+    for (name, value) in &call.raw.headers {
+        if *name != AUTHORIZATION && *name != COOKIE {
+            let _ = write!(head, "{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+        }
+    }
+    head.push_str("\r\n");
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+fn log(call: &Call, answered: &Answered, elapsed: Duration) {
+    let interface = call.interface.map_or("-", |interface| interface.scope());
+    let refusal = answered.result.as_ref().err();
+    let code = refusal.map_or("-", |refusal| refusal.code().as_str());
+    let detail = refusal.and_then(Refusal::internal_detail).unwrap_or_default();
+    let policy_no = answered.result.as_ref().map_or("-", |outcome| outcome.policy_no().as_str());
+    let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+    tracing::info!(
+        interface,
+        channel = call.channel.name(),
+        peer = call.peer,
+        verdict = answered.verdict.as_str(),
+        code,
+        policy_no,
+        detail,
+        elapsed_us,
+        "call answered"
+    );
+}
+
+fn response(reply: Reply) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::OK);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    response
+}
+
+fn status(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,46 @@
+//! The gateway's HTTP side: one handler for every channel, documents, verification pages, health.
+
+mod documents;
+mod health;
+mod inbound;
+mod server;
+mod strangers;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use baoqiao_channels::CHANNELS;
+
+use crate::documents::Documents;
+use crate::ledger::Ledger;
+
+pub use inbound::{Inbound, InboundLimits};
+pub use server::{Server, ServerLimits};
+pub use strangers::Allowance;
+
+/// All that the handlers need.
+pub struct Parts {
+    /// Platforms' calls.
+    pub inbound: Arc<Inbound>,
+    /// Documents.
+    pub documents: Arc<Documents>,
+    /// Health.
+    pub ledger: Ledger,
+}
+
+/// Every route of the gateway; the channels bring theirs.
+pub fn router(parts: Parts) -> Router {
+    let mut router = Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready).with_state(parts.ledger))
+        .route("/documents/{name}", get(documents::document).with_state(Arc::clone(&parts.documents)))
+        .route("/verify/{name}", get(documents::verification).with_state(parts.documents));
+    for channel in CHANNELS {
+        let inbound = Arc::clone(&parts.inbound);
+        let receive = move |request| async move { inbound.receive(*channel, request).await };
+        router = router.route(channel.path(), post(receive));
+    }
+    router
+}

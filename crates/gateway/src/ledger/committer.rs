@@ -1,0 +1,147 @@
+//! The one thread that writes: takes what has queued up, and makes it one transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{mpsc, oneshot};
+
+use baoqiao_domain::idempotency::IdempotencyKey;
+use baoqiao_domain::policy_number::SequenceBlock;
+use baoqiao_domain::refusal::Refusal;
+
+use super::batch::{Batch, Numbers};
+use super::store::{NumberBlock, Store, StoreError, Verdict};
+use super::{Answered, DocumentRow, Rules, Stranger, Submission, Task};
+
+/// The most tasks in one transaction: more would add latency and nothing else.
+const MAX_BATCH: usize = 512;
+/// How many numbers are set aside at once: one small transaction every so often, and a gap of as many at most
+/// when the gateway stops.
+const BLOCK: u64 = 8_192;
+
+pub(super) struct Committer {
+    store: Box<dyn Store>,
+    rules: Rules,
+    numbers: Numbers,
+    healthy: Arc<AtomicBool>,
+}
+
+/// What is waiting, by kind.
+#[derive(Default)]
+struct Waiting {
+    messages: Vec<Submission>,
+    answers: Vec<oneshot::Sender<Answered>>,
+    strangers: Vec<Stranger>,
+    documents: Vec<DocumentRow>,
+    kept: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    stop: bool,
+}
+
+impl Waiting {
+    fn push(&mut self, task: Task) {
+        match task {
+            Task::Message(submission, answer) => {
+                self.messages.push(*submission);
+                self.answers.push(answer);
+            }
+            Task::Stranger(stranger) => self.strangers.push(*stranger),
+            Task::Document(document, done) => {
+                self.documents.push(*document);
+                self.kept.push(done);
+            }
+            Task::Stop => self.stop = true,
+        }
+    }
+}
+
+impl Committer {
+    pub(super) fn new(store: Box<dyn Store>, rules: Rules, healthy: Arc<AtomicBool>) -> Self {
+        Self { store, rules, numbers: Numbers::default(), healthy }
+    }
+
+    /// Works until it is told to stop, or every sender is gone, and the queue is empty.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Task>) {
+        while let Some(first) = queue.blocking_recv() {
+            let mut waiting = Waiting::default();
+            waiting.push(first);
+            while waiting.messages.len() + waiting.strangers.len() + waiting.documents.len() < MAX_BATCH {
+                let Ok(next) = queue.try_recv() else { break };
+                waiting.push(next);
+            }
+            if waiting.stop {
+                queue.close();
+            }
+            self.settle(waiting);
+        }
+    }
+
+    fn settle(&mut self, mut waiting: Waiting) {
+        let strangers = std::mem::take(&mut waiting.strangers);
+        let documents = std::mem::take(&mut waiting.documents);
+        let written = self.write(&waiting.messages, &strangers, &documents);
+        if self.healthy.swap(written.is_ok(), Ordering::Relaxed) != written.is_ok() {
+            match &written {
+                Ok(_) => tracing::info!("ledger writable again"),
+                Err(error) => tracing::error!(%error, "ledger not writable"),
+            }
+        }
+        let kept = written.as_ref().map(|_| ()).map_err(StoreError::clone);
+        let answers = match written {
+            Ok(answers) => answers,
+            Err(error) => waiting.messages.iter().map(|submission| unavailable(submission, &error)).collect(),
+        };
+        // Whoever no longer waits has given up; the answer is kept for the retry.
+        for (answer, sender) in answers.into_iter().zip(waiting.answers) {
+            let _ = sender.send(answer);
+        }
+        for done in waiting.kept {
+            let _ = done.send(kept.clone());
+        }
+    }
+
+    fn write(
+        &mut self,
+        messages: &[Submission],
+        strangers: &[Stranger],
+        documents: &[DocumentRow],
+    ) -> Result<Vec<Answered>, StoreError> {
+        let Self { store, rules, numbers, .. } = self;
+        top_up(store.as_mut(), NumberBlock::Policy, &mut numbers.policies, messages.len())?;
+        top_up(store.as_mut(), NumberBlock::Message, &mut numbers.messages, messages.len())?;
+        top_up(store.as_mut(), NumberBlock::Stranger, &mut numbers.strangers, strangers.len())?;
+        let keys: Vec<&IdempotencyKey> =
+            messages.iter().filter_map(|message| message.asked.as_ref().ok()).map(|asked| &asked.request.key).collect();
+        let mut answers = Vec::new();
+        store.transact(&keys, &mut |loaded| {
+            let mut batch = Batch::new(rules, numbers, &keys, loaded);
+            messages.iter().try_for_each(|message| batch.settle(message))?;
+            strangers.iter().try_for_each(|stranger| batch.record(stranger))?;
+            batch.keep(documents);
+            let (writes, settled) = batch.finish();
+            answers = settled;
+            Ok(writes)
+        })?;
+        Ok(answers)
+    }
+}
+
+fn top_up(
+    store: &mut dyn Store,
+    kind: NumberBlock,
+    block: &mut SequenceBlock,
+    needed: usize,
+) -> Result<(), StoreError> {
+    // A store that loses a race decides again, with new numbers: twice the need is enough for one such turn.
+    let needed = u64::try_from(needed).unwrap_or(u64::MAX).saturating_mul(2);
+    if block.remaining() < needed {
+        let count = BLOCK.max(needed);
+        let start = store.reserve(kind, count)?;
+        *block = SequenceBlock::new(start, start.saturating_add(count));
+    }
+    Ok(())
+}
+
+fn unavailable(submission: &Submission, error: &StoreError) -> Answered {
+    let result = Err(Refusal::LedgerUnavailable { internal: error.to_string() });
+    Answered { reply: (submission.render)(&result), verdict: Verdict::Refused, result }
+}

@@ -1,0 +1,186 @@
+//! The ledger: what was issued and what happened since, every answer ever given, the traffic record.
+//!
+//! Handlers hand in a [`Submission`] and wait. One committer takes what has queued up, settles it over what the
+//! store holds and commits it in one transaction; load itself makes the batch, and an idle gateway answers at
+//! once. Nothing is answered before it is durable.
+
+mod batch;
+mod committer;
+pub mod sqlite;
+pub mod store;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use baoqiao_channels::channel::{CallResult, Reply};
+use baoqiao_domain::ledger::Request;
+use baoqiao_domain::policy_number::PolicyNumber;
+use baoqiao_domain::product::Catalogue;
+use baoqiao_domain::refusal::Refusal;
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::vault::{BlindIndex, Sealed, Vault};
+use store::{Arrival, DocumentRow, Store, StoreError, Verdict};
+
+/// Writes the reply to a result; called when the result is known, before it is durable.
+pub type Render = Box<dyn Fn(&CallResult) -> Reply + Send>;
+
+/// A request that was understood, with what of it is kept.
+#[derive(Debug)]
+pub struct Asked {
+    /// What is asked.
+    pub request: Request,
+    /// The content, as it is kept.
+    pub content: Sealed,
+    /// The numbers by which its parties are found.
+    pub people: Vec<BlindIndex>,
+}
+
+/// A verified message.
+pub struct Submission {
+    /// What is known of it.
+    pub arrival: Arrival,
+    /// What it asks, or why it could not be understood.
+    pub asked: Result<Asked, Refusal>,
+    /// Writes its reply.
+    pub render: Render,
+}
+
+/// A message whose caller could not be believed, as far as it is kept.
+#[derive(Debug)]
+pub struct Stranger {
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The channel's name.
+    pub channel: &'static str,
+    /// The address it came from.
+    pub peer: String,
+    /// Why it was not believed.
+    pub reason: String,
+    /// How long the body was.
+    pub body_bytes: usize,
+    /// The beginning of the request.
+    pub request: Sealed,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The reply to send.
+    pub reply: Reply,
+    /// How the message ended.
+    pub verdict: Verdict,
+    /// The result itself.
+    pub result: CallResult,
+}
+
+enum Task {
+    Message(Box<Submission>, oneshot::Sender<Answered>),
+    Stranger(Box<Stranger>),
+    Document(Box<DocumentRow>, oneshot::Sender<Result<(), StoreError>>),
+    /// Nothing is taken on after this; what was, is finished.
+    Stop,
+}
+
+/// What the committer decides with.
+pub struct Rules {
+    /// What may be sold.
+    pub catalogue: Arc<Catalogue>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Seals what is kept.
+    pub vault: Arc<Vault>,
+    /// The address of a policy's document.
+    pub document_url: Box<dyn Fn(&PolicyNumber) -> String + Send>,
+    /// How many strangers' messages are kept.
+    pub stranger_records: u64,
+}
+
+/// The handlers' side of the ledger; cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    tasks: mpsc::Sender<Task>,
+    healthy: Arc<AtomicBool>,
+}
+
+/// The committer's thread, to be waited for when the gateway stops.
+pub struct Committer {
+    thread: JoinHandle<()>,
+    tasks: mpsc::Sender<Task>,
+}
+
+impl Ledger {
+    /// Starts the committer on `store`; at most `waiting_limit` tasks queue before more are refused as busy.
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    pub fn start(
+        store: impl Store + 'static,
+        rules: Rules,
+        waiting_limit: usize,
+    ) -> std::io::Result<(Self, Committer)> {
+        let (tasks, queue) = mpsc::channel(waiting_limit.max(1));
+        let healthy = Arc::new(AtomicBool::new(true));
+        let committer = committer::Committer::new(Box::new(store), rules, Arc::clone(&healthy));
+        let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run(queue))?;
+        Ok((Self { tasks: tasks.clone(), healthy }, Committer { thread, tasks }))
+    }
+
+    /// Settles a message and waits until that is durable.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] when too much is waiting, [`Refusal::LedgerUnavailable`] when the committer has ended.
+    pub async fn submit(&self, submission: Submission) -> Result<Answered, Refusal> {
+        let (answer, answered) = oneshot::channel();
+        self.tasks.try_send(Task::Message(Box::new(submission), answer)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy,
+            mpsc::error::TrySendError::Closed(_) => ended(),
+        })?;
+        answered.await.map_err(|_| ended())
+    }
+
+    /// Records a stranger's message, if there is room; nobody waits for it.
+    pub fn record_stranger(&self, stranger: Stranger) {
+        // A full queue has better things to do than to remember strangers.
+        let _ = self.tasks.try_send(Task::Stranger(Box::new(stranger)));
+    }
+
+    /// Keeps a policy's document.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written, or too much is waiting.
+    pub async fn keep_document(&self, document: DocumentRow) -> Result<(), StoreError> {
+        let unavailable = |reason: &str| StoreError { context: "keeping a document", reason: reason.to_owned() };
+        let (done, kept) = oneshot::channel();
+        let task = Task::Document(Box::new(document), done);
+        self.tasks.try_send(task).map_err(|_| unavailable("the ledger is busy or has stopped"))?;
+        kept.await.map_err(|_| unavailable("the ledger has stopped"))?
+    }
+
+    /// Whether the last batch was written.
+    pub fn is_healthy(&self) -> bool {
+        self.healthy.load(Ordering::Relaxed) && !self.tasks.is_closed()
+    }
+}
+
+fn ended() -> Refusal {
+    Refusal::LedgerUnavailable { internal: "the committer has ended".to_owned() }
+}
+
+impl Committer {
+    /// Takes nothing more on and waits until everything submitted is written. Blocks.
+    pub fn finish(self) {
+        // A committer that has ended already needs no telling.
+        let _ = self.tasks.blocking_send(Task::Stop);
+        if self.thread.join().is_err() {
+            tracing::error!("the committer ended in a panic");
+        }
+    }
+}

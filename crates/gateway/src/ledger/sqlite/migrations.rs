@@ -1,0 +1,70 @@
+//! The ledger's schema, versioned and forward only: each step runs once, at start, in a transaction of its own.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{StoreError, failed};
+
+/// Every step, in order; the number of steps is the schema's version. Steps are added, never changed.
+const STEPS: &[&str] = &[include_str!("migrations/0001_policies.sql")];
+
+/// Brings the schema up to date.
+pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
+    migrate(connection, STEPS)
+}
+
+fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
+    let context = "migrating the ledger";
+    let sql = |error: rusqlite::Error| failed(context, &error);
+    let found = version(connection).map_err(sql)?;
+    if found > steps.len() {
+        let known = steps.len();
+        let reason =
+            format!("the ledger has schema version {found}, this program knows {known}: it needs a newer baoqiao");
+        return Err(StoreError { context, reason });
+    }
+    for (index, step) in steps.iter().enumerate().skip(found) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+        // Another process may have taken the step while this one waited for the lock.
+        if version(&transaction).map_err(sql)? == index {
+            transaction.execute_batch(step).map_err(sql)?;
+            transaction.pragma_update(None, "user_version", index + 1).map_err(sql)?;
+        }
+        transaction.commit().map_err(sql)?;
+    }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<usize> {
+    connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_run_once_and_in_order() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let steps = ["CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y"];
+        migrate(&mut connection, &steps[..1]).unwrap();
+        migrate(&mut connection, &steps).unwrap();
+        migrate(&mut connection, &steps).unwrap();
+        assert_eq!(version(&connection).unwrap(), 2);
+        connection.execute("INSERT INTO a (x, y) VALUES (1, 2)", []).unwrap();
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_nothing_behind() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        assert!(migrate(&mut connection, &["CREATE TABLE a (x); CREATE TABLE a (x)"]).is_err());
+        assert_eq!(version(&connection).unwrap(), 0);
+        migrate(&mut connection, &["CREATE TABLE a (x)"]).unwrap();
+    }
+
+    #[test]
+    fn a_newer_ledger_is_left_alone() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        assert!(run(&mut connection).unwrap_err().to_string().contains("schema version 99"));
+    }
+}

@@ -1,0 +1,254 @@
+//! What the engine asks of a database: one batch in one transaction, and a few look-ups.
+
+use jiff::Timestamp;
+
+use baoqiao_domain::event::Event;
+use baoqiao_domain::idempotency::{Fingerprint, IdempotencyKey};
+use baoqiao_domain::policy::Policy;
+use baoqiao_domain::policy_number::PolicyNumber;
+
+use crate::vault::{BlindIndex, Sealed};
+
+/// An answer as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The message that was answered first.
+    pub message_id: u64,
+    /// The digest of its content.
+    pub fingerprint: Fingerprint,
+    /// Its decoded content.
+    pub content: Sealed,
+    /// The answer.
+    pub outcome: Sealed,
+}
+
+/// How a message ended, as the traffic record tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Carried out, for the first time.
+    Accepted,
+    /// A copy of what was carried out: answered again.
+    Replayed,
+    /// A key that came before with other content.
+    Conflicting,
+    /// Not carried out.
+    Refused,
+}
+
+impl Verdict {
+    /// The name in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Replayed => "replayed",
+            Self::Conflicting => "conflicting",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// What is known of a message before it is settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// When it had arrived whole.
+    pub received_at: Timestamp,
+    /// The channel's name.
+    pub channel: &'static str,
+    /// Channel and interface; `None` where it is for no interface.
+    pub scope: Option<&'static str>,
+    /// The caller's id in the configuration.
+    pub caller: String,
+    /// Which of the caller's secrets verified it.
+    pub secret_index: usize,
+    /// The address it came from.
+    pub peer: String,
+    /// The request as it came.
+    pub request: Sealed,
+}
+
+/// A message with its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRow {
+    /// Its number, unique over the ledger.
+    pub id: u64,
+    /// What was known on arrival.
+    pub arrival: Arrival,
+    /// Its idempotency key, where one was read.
+    pub key: Option<String>,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The refusal's code.
+    pub code: Option<&'static str>,
+    /// The policy it is about.
+    pub policy_sequence: Option<u64>,
+    /// The reply as it went out.
+    pub reply: Sealed,
+}
+
+/// A message of somebody who could not be believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StrangerRow {
+    /// Its number among strangers' messages; its place in the ring is the number modulo the ring's size.
+    pub number: u64,
+    /// How many the ring holds.
+    pub ring_size: u64,
+    /// When it arrived.
+    pub received_at: Timestamp,
+    /// The channel's name.
+    pub channel: &'static str,
+    /// The address it came from.
+    pub peer: String,
+    /// Why it was not believed.
+    pub reason: String,
+    /// How long the body was, of which only the beginning is kept.
+    pub body_bytes: usize,
+    /// The request, its body cut off.
+    pub request: Sealed,
+}
+
+/// What an accepted command brings into the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptedRow {
+    /// The key under which the answer is kept.
+    pub key: IdempotencyKey,
+    /// The answer with the content it was given to.
+    pub answer: StoredAnswer,
+    /// The policy that came into being.
+    pub policy: Policy,
+    /// The numbers its parties are found by.
+    pub people: Vec<BlindIndex>,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+/// A key that came again with other content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictRow {
+    /// The second message.
+    pub message_id: u64,
+    /// The first.
+    pub first_message_id: u64,
+    /// The paths of the fields that differ.
+    pub differing: Vec<String>,
+    /// The second's content.
+    pub content: Sealed,
+}
+
+/// All that one batch writes.
+#[derive(Debug, Default)]
+pub struct Writes {
+    /// The moment of the batch.
+    pub at: Timestamp,
+    /// What was accepted.
+    pub accepted: Vec<AcceptedRow>,
+    /// Conflicts.
+    pub conflicts: Vec<ConflictRow>,
+    /// The traffic record.
+    pub messages: Vec<MessageRow>,
+    /// The traffic record of strangers.
+    pub strangers: Vec<StrangerRow>,
+    /// Documents made.
+    pub documents: Vec<DocumentRow>,
+}
+
+/// A policy's document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentRow {
+    /// The policy.
+    pub policy_sequence: u64,
+    /// SHA-256 of the PDF.
+    pub sha256: [u8; 32],
+    /// SHA-256 of the template it was laid out from.
+    pub template_sha256: [u8; 32],
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// The PDF.
+    pub pdf: Sealed,
+}
+
+/// A policy with its sealed content, as people and documents need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyRecord {
+    /// The policy.
+    pub policy: Policy,
+    /// The decoded content it was issued on.
+    pub content: Sealed,
+}
+
+/// Numbers of one kind that a node hands out by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NumberBlock {
+    /// Policy sequences.
+    Policy,
+    /// Message ids.
+    Message,
+    /// Numbers of strangers' messages.
+    Stranger,
+}
+
+impl NumberBlock {
+    /// The name in the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Message => "message",
+            Self::Stranger => "stranger",
+        }
+    }
+}
+
+/// Why the database did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{context}: {reason}")]
+pub struct StoreError {
+    /// What was being done.
+    pub context: &'static str,
+    /// What the database says, without any value of a row.
+    pub reason: String,
+}
+
+/// What to write over the answers that were found under a batch's keys.
+pub type Decide<'a> = dyn FnMut(Vec<Option<StoredAnswer>>) -> Result<Writes, StoreError> + 'a;
+
+/// The writing side of a database; one thread owns it.
+pub trait Store: Send {
+    /// Sets numbers aside durably and returns the first of them.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    fn reserve(&mut self, block: NumberBlock, count: u64) -> Result<u64, StoreError>;
+
+    /// One batch in one durable transaction: loads the answers kept under `keys` (in their order), lets `decide`
+    /// say what to write over them, writes, commits. A store that loses a race calls `decide` again.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written; then nothing was written.
+    fn transact(&mut self, keys: &[&IdempotencyKey], decide: &mut Decide<'_>) -> Result<(), StoreError>;
+}
+
+/// The reading side of a database, for any number of threads.
+pub trait Reader: Send + Sync {
+    /// The policy of that number.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn policy(&self, number: &PolicyNumber) -> Result<Option<PolicyRecord>, StoreError>;
+
+    /// The policy issued under an interface's key.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn policy_by_key(&self, scope: &str, key: &str) -> Result<Option<PolicyRecord>, StoreError>;
+
+    /// The policies in which a person takes part, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn policies_of_person(&self, person: BlindIndex, limit: usize) -> Result<Vec<PolicyRecord>, StoreError>;
+
+    /// The document kept for a policy.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn document(&self, policy_sequence: u64) -> Result<Option<DocumentRow>, StoreError>;
+}
