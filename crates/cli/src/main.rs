@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{demo, doctor, find, serve};
+use commands::{demo, doctor, find, init, serve, sign, simulate};
 
 /// 保桥: the gateway between an insurer's core system and the platforms that sell its policies.
 #[derive(Parser)]
@@ -22,23 +22,23 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Args),
-    //Init(init::Args),
+    Init(init::Args),
     Serve(serve::Args),
     Find(find::Args),
     Doctor(doctor::Args),
-    //Simulate(simulate::Args),
-    //Sign(sign::Args),
+    Simulate(simulate::Args),
+    Sign(sign::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Demo(args) => demo::run(args),
-        //Command::Init(args) => init::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Find(args) => find::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-        //Command::Simulate(args) => simulate::run(args),
-        //Command::Sign(args) => sign::run(args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Sign(args) => sign::run(&args),
     };
     outcome.unwrap_or_else(|failure| failure.report())
 }

@@ -1,1 +1,11 @@
-//! The platform side, to develop and measure against.
+//! The platform's side, to develop and measure against.
+//!
+//! [`qimen`] builds signed calls, pure and with the time handed in; [`client`] sends them; [`load`] sends many and
+//! reports; [`explain`] tells how a signature comes about.
+
+pub mod client;
+pub mod example;
+pub mod explain;
+pub mod load;
+pub mod pretty;
+pub mod qimen;

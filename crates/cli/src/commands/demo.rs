@@ -44,7 +44,8 @@ pub(crate) fn run(args: Args) -> Outcome {
         }));
         let interrupted = shutdown::requested()?;
         say(&format!("gateway   {base}   ledger in {}\n", directory.path().display()));
-        let played = Platform { url: format!("{base}/qimen"), secret, client: Client::new(ANSWER_TIMEOUT)? }.play().await;
+        let played =
+            Platform { url: format!("{base}/qimen"), secret, client: Client::new(ANSWER_TIMEOUT)? }.play().await;
         if played.is_ok() && !args.exit {
             say("\nThe gateway stays up; Ctrl-C ends it.");
             interrupted.await;
@@ -90,7 +91,8 @@ impl Platform {
             .replace("\"currency\":\"CNY\"", "\"currency\":\"RMB\"")
             .replace("\"premium\":\"6.36\"", "\"premium\":\"6,36\"");
         self.step("two wrong fields", &invalid, false).await?;
-        let url = first.fields().and_then(|fields| Some(fields.get("context")?.get("policyFileUrl")?.as_str()?.to_owned()));
+        let url =
+            first.fields().and_then(|fields| Some(fields.get("context")?.get("policyFileUrl")?.as_str()?.to_owned()));
         let url = url.ok_or_else(|| Failure::new("the example was not issued"))?;
         say(&format!("\nelectronic policy   {url}"));
         Ok(())

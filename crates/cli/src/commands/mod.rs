@@ -3,10 +3,11 @@
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod find;
-//pub(crate) mod init;
+pub(crate) mod init;
 pub(crate) mod serve;
-//pub(crate) mod sign;
-//pub(crate) mod simulate;
+pub(crate) mod sign;
+pub(crate) mod simulate;
+pub(crate) mod values;
 
 use std::path::Path;
 

@@ -1,0 +1,85 @@
+//! The command line, as an engineer uses it on the first day.
+
+use crate::gateway::{APP_KEY, Gateway, SECRET, baoqiao, example, field, text};
+
+#[test]
+fn the_demo_plays_and_ends() {
+    let played = baoqiao(["demo", "--exit"]);
+    let said = text(&played.stdout);
+    assert!(played.status.success(), "{said}{}", text(&played.stderr));
+    for expected in [
+        "issued    PBDI",
+        "IDEMPOTENCY_CONFLICT",
+        "sign-check-failure",
+        "premium：收到“6,36”",
+        "electronic policy   http://127.0.0.1:",
+    ] {
+        assert!(said.contains(expected), "{expected} in {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_is_found_by_whatever_one_knows_of_it() {
+    let gateway = Gateway::start();
+    let number = field(&gateway.call(example()).await, &["context", "policyNo"]);
+    let config = gateway.config();
+    let config = config.to_str().unwrap();
+    for (by, value) in [
+        ("--policy-no", number.as_str()),
+        ("--identifier", "010101004178221080402170019"),
+        ("--id-number", "3321231232312342432"),
+        ("--id-number", "91234535345435"),
+        ("--phone", "+86 139231232323"),
+        ("--phone", "344555"),
+    ] {
+        let found = baoqiao(["find", "--config", config, by, value]);
+        assert!(text(&found.stdout).contains(&number), "{by} {value}: {}{}", text(&found.stdout), text(&found.stderr));
+        assert!(!text(&found.stdout).contains("张三"));
+    }
+    let nothing = baoqiao(["find", "--config", config, "--phone", "10086"]);
+    assert_eq!((nothing.status.code(), text(&nothing.stdout).as_str()), (Some(1), "no policy found\n"));
+}
+
+#[tokio::test]
+async fn the_simulator_signs_and_sends_what_it_is_given() {
+    let gateway = Gateway::start();
+    let url = format!("{}/qimen", gateway.url);
+    let sent =
+        baoqiao(["simulate", "qimen", "--url", &url, "--app-key", APP_KEY, "--secret", SECRET, "--example", "issuing"]);
+    assert!(sent.status.success(), "{}{}", text(&sent.stdout), text(&sent.stderr));
+    assert!(text(&sent.stdout).contains("PBDI"));
+    let refused =
+        baoqiao(["simulate", "qimen", "--url", &url, "--app-key", APP_KEY, "--secret", "no", "--example", "issuing"]);
+    assert_eq!(refused.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn doctor_finds_nothing_wrong_with_a_sample_and_names_what_is() {
+    let gateway = Gateway::start();
+    let config = gateway.config();
+    let config = config.to_str().unwrap();
+    let checked = baoqiao(["doctor", "--config", config]);
+    assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
+    let unassigned = baoqiao(["doctor", "--text", "张三\u{e0b1}"]);
+    assert_eq!(unassigned.status.code(), Some(1));
+    assert!(text(&unassigned.stdout).contains("U+E0B1"), "{}", text(&unassigned.stdout));
+    std::fs::remove_file(gateway.directory().join("keys.toml")).unwrap();
+    let keyless = baoqiao(["doctor", "--config", config]);
+    assert_eq!(keyless.status.code(), Some(1));
+    assert!(text(&keyless.stdout).contains("keys.toml"), "{}", text(&keyless.stdout));
+}
+
+#[test]
+fn a_broken_configuration_stops_the_start_with_file_line_and_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    assert!(baoqiao(["init", "--dir", path]).status.success());
+    let config = directory.path().join("baoqiao.toml");
+    let sample = std::fs::read_to_string(&config).unwrap();
+    let line = sample.lines().position(|line| line.starts_with("listen")).unwrap() + 1;
+    std::fs::write(&config, sample.replacen("\nlisten", "\nlissten", 1)).unwrap();
+    let refused = baoqiao(["serve", "--config", config.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(said.contains(&format!("baoqiao.toml:{line}: server.lissten")), "{said}");
+}

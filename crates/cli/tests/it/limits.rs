@@ -1,0 +1,86 @@
+//! What a caller may cost, and how the gateway ends.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::gateway::{Gateway, example, field};
+
+fn impatient() -> Gateway {
+    Gateway::start_with(|sample| {
+        sample
+            .lines()
+            .map(|line| {
+                let timeout =
+                    ["header_timeout_ms", "body_timeout_ms"].into_iter().find(|key| line.trim_start().starts_with(key));
+                timeout.map_or(line.to_owned(), |key| format!("{key} = 100")) + "\n"
+            })
+            .collect()
+    })
+}
+
+async fn raw(gateway: &Gateway, request: &[u8]) -> String {
+    let address = gateway.url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    // The gateway may reset what it does not want to read on.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_with_or_without_a_length() {
+    let gateway = Gateway::start();
+    let long = "x".repeat((1 << 20) + 1);
+    let declared =
+        format!("POST /qimen HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{long}", long.len());
+    let chunked = format!(
+        "POST /qimen HTTP/1.1\r\nhost: g\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n",
+        long.len()
+    );
+    for request in [declared, chunked] {
+        let answer = raw(&gateway, request.as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        assert!(answer.contains("BODY_TOO_LARGE"), "{answer}");
+    }
+    assert_eq!(field(&gateway.call(example()).await, &["success"]), "true");
+}
+
+#[tokio::test]
+async fn who_sends_too_slowly_is_cut_off() {
+    let gateway = impatient();
+    let answer = raw(&gateway, b"POST /qimen HTTP/1.1\r\nhost: g").await;
+    assert!(!answer.contains("200 OK"), "{answer}");
+    let answer =
+        raw(&gateway, b"POST /qimen HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-length: 10\r\n\r\nabc").await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(field(&gateway.call(example()).await, &["success"]), "true");
+}
+
+#[tokio::test]
+async fn nonsense_gets_a_refusal_and_never_a_stack_trace() {
+    let gateway = Gateway::start();
+    for (request, expected) in [
+        ("GET /qimen HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n", "HTTP/1.1 405"),
+        ("GET /nowhere HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n", "HTTP/1.1 404"),
+        (
+            "POST /qimen?%zz=%&=&&sign HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 200",
+        ),
+        ("rubbish\r\n\r\n", "HTTP/1.1 400"),
+    ] {
+        let answer = raw(&gateway, request.as_bytes()).await;
+        assert!(answer.starts_with(expected), "{request:?}: {answer}");
+        assert!(!answer.contains("panicked"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn health_is_told_and_a_stop_is_clean() {
+    let mut gateway = Gateway::start();
+    assert_eq!(gateway.get("/healthz").await.0, 200);
+    assert_eq!(gateway.get("/readyz").await.0, 200);
+    gateway.call(example()).await;
+    assert!(gateway.stop().success());
+    assert_eq!(gateway.count("SELECT count(*) FROM policies"), 1);
+}

@@ -1,0 +1,7 @@
+//! The real binary over HTTP, as a platform, a customer and an operator meet it.
+
+mod commands;
+mod documents;
+mod gateway;
+mod issuing;
+mod limits;

@@ -1,0 +1,8 @@
+//! The simulator against servers of known behaviour.
+
+#[cfg(test)]
+mod load;
+#[cfg(test)]
+mod send;
+#[cfg(test)]
+mod server;
