@@ -197,7 +197,7 @@ mod tests {
         let dir = folder.path().join("new/gateway");
         let report = init(&args(&dir), SEVENS).unwrap();
         let config = load(&dir);
-        let partner = config.access.partner("27901063").unwrap();
+        let partner = config.access.partner("37901063").unwrap();
         assert_eq!(partner.secrets, [Secret::new("07".repeat(16))]);
         assert_eq!(config.ledger.keys, dir.join("keys.toml"));
         Keyring::load(&config.ledger.keys).unwrap();
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(names, ["baoqiao.toml", "keys.toml"]);
         assert!(!report.contains(&"07".repeat(16)), "{report}");
         assert!(
-            report.contains("--url http://127.0.0.1:8080/qimen --app-key 27901063 --example issuing\n"),
+            report.contains("--url http://127.0.0.1:8080/qimen --app-key 37901063 --example issuing\n"),
             "{report}"
         );
     }

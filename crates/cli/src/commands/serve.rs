@@ -27,9 +27,9 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let config = load_config(&args.config)?;
-    telemetry::start(&config.log);
+    let log = telemetry::start(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let stop = shutdown::requested()?;
         let (partners, products) = (config.partners.len(), config.catalogue.products().count());
         let gateway = Gateway::start(config, Arc::new(SystemClock)).await?;
@@ -38,5 +38,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         gateway.run(stop).await;
         tracing::info!("gateway stopped");
         Ok(ExitCode::SUCCESS)
-    })
+    });
+    log.finish();
+    served
 }

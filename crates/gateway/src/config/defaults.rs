@@ -17,8 +17,8 @@ pub const HEADER_TIMEOUT_MS: u64 = 10_000;
 pub const BODY_TIMEOUT_MS: u64 = 10_000;
 /// `server.request_deadline_ms`: the platform gives up after a few seconds.
 pub const REQUEST_DEADLINE_MS: u64 = 3_000;
-/// `server.connection_limit`.
-pub const CONNECTION_LIMIT: u64 = 4_096;
+/// `server.connection_limit`: below the usual limit of 1,024 open files.
+pub const CONNECTION_LIMIT: u64 = 900;
 /// `server.waiting_limit`.
 pub const WAITING_LIMIT: u64 = 4_096;
 /// `server.shutdown_grace_ms`.

@@ -1,1 +1,324 @@
-//! The engine over the embedded ledger.
+//! The engine over the embedded ledger: what it promises, whatever happens in between.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use baoqiao_channels::CHANNELS;
+use baoqiao_channels::access::Access;
+use baoqiao_channels::channel::RawRequest;
+use baoqiao_domain::currency::Currency;
+use baoqiao_domain::idempotency::IdempotencyKey;
+use baoqiao_domain::issuing::PolicyApplication;
+use baoqiao_domain::ledger::{Command, Outcome};
+use baoqiao_domain::party::PersonKey;
+use baoqiao_domain::product::{AmountRange, Product};
+use serde_json::{Value, json};
+
+use super::sqlite::{SqliteReader, SqliteStore};
+use super::store::{Decide, NumberBlock, Reader};
+use super::*;
+use crate::vault::Purpose;
+use crate::vault::keyring::Keyring;
+
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        "2026-01-02T03:04:05Z".parse().unwrap()
+    }
+}
+
+/// A store that fails when told to, as a full or read-only disk does.
+struct Fallible {
+    inner: SqliteStore,
+    failing: Arc<AtomicBool>,
+}
+
+impl Store for Fallible {
+    fn reserve(&mut self, block: NumberBlock, count: u64) -> Result<u64, StoreError> {
+        self.inner.reserve(block, count)
+    }
+
+    fn transact(&mut self, keys: &[&IdempotencyKey], decide: &mut Decide<'_>) -> Result<(), StoreError> {
+        if self.failing.load(Ordering::Relaxed) {
+            return Err(StoreError { context: "writing a batch", reason: "disk full".to_owned() });
+        }
+        self.inner.transact(keys, decide)
+    }
+}
+
+/// A ledger in a directory, with what tests look at from outside.
+struct World {
+    ledger: Ledger,
+    committer: Committer,
+    reader: SqliteReader,
+    vault: Arc<Vault>,
+    failing: Arc<AtomicBool>,
+}
+
+fn catalogue() -> Catalogue {
+    let range = |min: &str, max: &str| AmountRange { min: min.parse().unwrap(), max: max.parse().unwrap() };
+    Catalogue::new([Product {
+        code: "PERFORMANCE_SURETY_BONDS".to_owned(),
+        name: "履约保证保险".to_owned(),
+        prefix: "PBDI".parse().unwrap(),
+        sum_insured_cny: range("1", "1000000"),
+        premium_cny: range("0.01", "10000"),
+        premium_tolerance: "0.01".parse().unwrap(),
+        cny_tolerance: "0.01".parse().unwrap(),
+        currencies: vec![Currency::CNY],
+        partners: vec!["alibaba".to_owned()],
+    }])
+}
+
+impl World {
+    fn open(directory: &Path) -> Self {
+        let keys = directory.join("keys.toml");
+        if !keys.exists() {
+            std::fs::write(&keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
+        }
+        let vault = Arc::new(Vault::new(&Keyring::load(&keys).unwrap(), getrandom::fill));
+        let (store, reader) = sqlite::open(&directory.join("ledger.db"), &vault).unwrap();
+        let failing = Arc::new(AtomicBool::new(false));
+        let rules = Rules {
+            catalogue: Arc::new(catalogue()),
+            clock: Arc::new(StoppedClock),
+            vault: Arc::clone(&vault),
+            document_url: Box::new(|number| format!("https://x.test/documents/{number}")),
+            stranger_records: 3,
+        };
+        let store = Fallible { inner: store, failing: Arc::clone(&failing) };
+        let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
+        Self { ledger, committer, reader, vault, failing }
+    }
+
+    fn close(self) {
+        drop(self.ledger);
+        self.committer.finish();
+    }
+
+    fn submission(&self, changes: &Value) -> Submission {
+        let mut content = json!({
+            "partner": "alibaba", "identifier": "01", "insureId": "02", "productCode": "PERFORMANCE_SURETY_BONDS",
+            "insureTime": "2021-08-04T07:23:28Z", "effectTime": "2021-08-04T07:23:26Z", "expireTime": "2021-09-12T15:59:59Z",
+            "amount": "1018.0", "premium": "6.36", "premiumOfCny": "6.36", "currency": "CNY", "currencyRate": "1",
+            "applicantPersonalInfo": {"personName": "张𬭎三", "personPhone": "13912312323", "personLicenseNo": "11010119900307123X"},
+        });
+        content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let application: PolicyApplication = serde_json::from_value(content).unwrap();
+        let content = serde_json::to_vec(&application).unwrap();
+        let people = application.person_keys().iter().map(|key| self.vault.blind_index(key)).collect();
+        let key = IdempotencyKey { scope: "qimen/policy-issuing", key: application.identifier.clone() };
+        let fingerprint = self.vault.fingerprint(&content);
+        let request = Request { key, fingerprint, command: Command::IssuePolicy(Box::new(application)) };
+        let content = self.vault.seal(Purpose::Content, &content).unwrap();
+        Submission { arrival: self.arrival(), asked: Ok(Asked { request, content, people }), render: render() }
+    }
+
+    fn arrival(&self) -> Arrival {
+        Arrival {
+            received_at: StoppedClock.now(),
+            channel: "qimen",
+            scope: Some("qimen/policy-issuing"),
+            caller: "alibaba".to_owned(),
+            secret_index: 0,
+            peer: "192.0.2.1".to_owned(),
+            request: self.vault.seal(Purpose::Request, "张𬭎三".as_bytes()).unwrap(),
+        }
+    }
+
+    async fn submit(&self, changes: Value) -> Answered {
+        self.ledger.submit(self.submission(&changes)).await.unwrap()
+    }
+}
+
+fn render() -> Render {
+    let method = "qimen.alibaba.finance.insurance.policy.issuing";
+    let access = Access::new([], std::collections::HashMap::from([(method.to_owned(), "qimen/policy-issuing")]));
+    let raw = RawRequest { query: format!("method={method}").into(), ..RawRequest::default() };
+    let interface = CHANNELS.iter().find_map(|channel| channel.interface(&raw, &access)).unwrap();
+    Box::new(move |result| interface.reply(&raw, result))
+}
+
+fn count(directory: &Path, query: &str) -> i64 {
+    let connection = rusqlite::Connection::open(directory.join("ledger.db")).unwrap();
+    connection.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+fn number(answered: &Answered) -> PolicyNumber {
+    answered.result.as_ref().unwrap().policy_no().clone()
+}
+
+#[tokio::test]
+async fn the_first_answer_is_given_for_ever_also_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let first = world.submit(json!({})).await;
+    assert_eq!(first.verdict, Verdict::Accepted);
+    let again = world.submit(json!({})).await;
+    world.close();
+    let world = World::open(directory.path());
+    let much_later = world.submit(json!({"amount": "1018"})).await;
+    for copy in [&again, &much_later] {
+        assert_eq!(copy.verdict, Verdict::Replayed);
+        assert_eq!(copy.reply, first.reply);
+    }
+    let other = world.submit(json!({"identifier": "03"})).await;
+    assert!(number(&other).sequence() > number(&first).sequence());
+    world.close();
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 2);
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM events WHERE kind = 'policy.issued'"), 2);
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages"), 4);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_at_the_same_moment_make_one_policy() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let copies: Vec<_> = (0..200)
+        .map(|n| {
+            let (ledger, submission) =
+                (world.ledger.clone(), world.submission(&json!({"identifier": format!("{}", n % 5)})));
+            tokio::spawn(async move { ledger.submit(submission).await.unwrap() })
+        })
+        .collect();
+    let mut numbers = std::collections::BTreeSet::new();
+    let mut accepted = 0;
+    for copy in copies {
+        let answered = copy.await.unwrap();
+        accepted += u32::from(answered.verdict == Verdict::Accepted);
+        numbers.insert(number(&answered));
+    }
+    assert_eq!((accepted, numbers.len()), (5, 5));
+    world.close();
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 5);
+}
+
+#[tokio::test]
+async fn other_content_under_the_key_is_refused_and_both_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let first = world.submit(json!({})).await;
+    let other = world.submit(json!({"amount": "1019", "insureId": "9"})).await;
+    assert_eq!(other.verdict, Verdict::Conflicting);
+    let differing = vec!["amount".to_owned(), "insureId".to_owned()];
+    assert_eq!(other.result, Err(Refusal::IdempotencyConflict { key: "01".to_owned(), differing }));
+    assert_eq!(world.submit(json!({})).await.reply, first.reply);
+    world.close();
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 1);
+    let kept = "SELECT count(*) FROM conflicts c JOIN answers a ON a.message_id = c.first_message_id \
+                WHERE c.differing = '[\"amount\",\"insureId\"]' AND c.content <> a.content";
+    assert_eq!(count(directory.path(), kept), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_recorded_and_blocks_no_retry() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let refused = world.submit(json!({"premium": "0"})).await;
+    assert!(matches!(refused.result, Err(Refusal::InvalidFields(_))));
+    let unreadable =
+        Submission { asked: Err(Refusal::Malformed { reason: "x".to_owned() }), ..world.submission(&json!({})) };
+    assert_eq!(world.ledger.submit(unreadable).await.unwrap().verdict, Verdict::Refused);
+    assert_eq!(world.submit(json!({})).await.verdict, Verdict::Accepted);
+    world.close();
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages WHERE verdict = 'refused'"), 2);
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM answers"), 1);
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_written_refuses_for_now_and_recovers_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    world.failing.store(true, Ordering::Relaxed);
+    let refused = world.submit(json!({})).await;
+    assert!(matches!(refused.result, Err(Refusal::LedgerUnavailable { .. })));
+    assert!(String::from_utf8(refused.reply.body).unwrap().contains("LEDGER_UNAVAILABLE"));
+    assert!(!world.ledger.is_healthy());
+    world.failing.store(false, Ordering::Relaxed);
+    assert_eq!(world.submit(json!({})).await.verdict, Verdict::Accepted);
+    assert!(world.ledger.is_healthy());
+    world.close();
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages"), 1);
+}
+
+#[tokio::test]
+async fn a_person_is_found_by_number_and_stands_nowhere_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let first = world.submit(json!({})).await;
+    let second = world.submit(json!({"identifier": "2"})).await;
+    world.submit(json!({"identifier": "3", "applicantPersonalInfo": null})).await;
+    for key in [PersonKey::phone("+86 139 1231 2323"), PersonKey::license_no("11010119900307123x")] {
+        let found = world.reader.policies_of_person(world.vault.blind_index(&key.unwrap()), 10).unwrap();
+        let numbers: Vec<PolicyNumber> = found.into_iter().map(|record| record.policy.number).collect();
+        assert_eq!(numbers, [number(&second), number(&first)]);
+    }
+    let nobody = PersonKey::phone("10086").unwrap();
+    assert!(world.reader.policies_of_person(world.vault.blind_index(&nobody), 10).unwrap().is_empty());
+    let record = world.reader.policy(&number(&first)).unwrap().unwrap();
+    assert_eq!(world.reader.policy_by_key("qimen/policy-issuing", "01").unwrap(), Some(record.clone()));
+    let content = world.vault.open(Purpose::Content, &record.content).unwrap();
+    assert!(String::from_utf8(content).unwrap().contains("张𬭎三"));
+    world.close();
+    for file in std::fs::read_dir(directory.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        for plain in ["张𬭎三", "13912312323", "11010119900307123X", "x.test/documents"] {
+            assert!(!bytes.windows(plain.len()).any(|window| window == plain.as_bytes()), "{plain} in {path:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn strangers_fill_their_ring_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    for n in 0..10 {
+        world.ledger.record_stranger(Stranger {
+            received_at: StoppedClock.now(),
+            channel: "qimen",
+            peer: "192.0.2.9".to_owned(),
+            reason: format!("stranger {n}"),
+            body_bytes: 1 << 20,
+            request: world.vault.seal(Purpose::Request, b"x").unwrap(),
+        });
+    }
+    world.close();
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM strangers"), 3);
+    let newest = "SELECT count(*) FROM strangers WHERE reason IN ('stranger 7', 'stranger 8', 'stranger 9')";
+    assert_eq!(count(directory.path(), newest), 3);
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages"), 0);
+}
+
+#[tokio::test]
+async fn a_ledger_does_not_open_with_another_ledgers_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    World::open(directory.path()).close();
+    let vault = Vault::new(&Keyring::generate(getrandom::fill).unwrap(), getrandom::fill);
+    let error = sqlite::open(&directory.path().join("ledger.db"), &vault).err().unwrap();
+    assert!(error.to_string().contains("the key file is another ledger's"), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_queue_is_refused_at_once() {
+    let (tasks, _queue) = mpsc::channel(1);
+    let ledger = Ledger { tasks, healthy: Arc::new(AtomicBool::new(true)) };
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let waiting = tokio::spawn({
+        let (ledger, submission) = (ledger.clone(), world.submission(&json!({})));
+        async move { ledger.submit(submission).await }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(ledger.submit(world.submission(&json!({}))).await, Err(Refusal::Busy));
+    waiting.abort();
+    world.close();
+}
+
+#[test]
+fn an_outcome_reads_back_as_it_was_kept() {
+    let kept = r#"{"type":"policyIssued","policyNo":"PBDI20211201Q000F0001","policyFileUrl":"https://x.test/a"}"#;
+    let outcome: Outcome = serde_json::from_str(kept).unwrap();
+    assert_eq!(serde_json::to_string(&outcome).unwrap(), kept);
+}

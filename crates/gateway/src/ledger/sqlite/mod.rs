@@ -18,6 +18,11 @@ pub use writer::SqliteStore;
 
 /// Another process (a backup, a person with the sqlite3 shell) may hold the file for this long before a batch fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// A message with its sealed request takes some 4 KiB: on pages of that size, half of each would stay empty.
+const PAGE_BYTES: u32 = 16_384;
+/// The writer itself moves the log into the file once it is this long (32 MiB), and so begins it anew: a page that
+/// many policies touch is written once instead of often, and the log never grows on.
+const CHECKPOINT_PAGES: u32 = 2_048;
 /// Pages of cache a connection, negative in KiB: the newest pages of every table and index fit with room.
 const CACHE_KIB: i64 = -65_536;
 const MARK: &[u8] = b"baoqiao ledger";
@@ -37,8 +42,11 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Counts only for a file that is about to be made.
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "foreign_keys", "on")?;
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "memory")?;
