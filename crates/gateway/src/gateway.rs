@@ -18,9 +18,6 @@ use crate::ledger::{Committer, Ledger, Rules, sqlite};
 use crate::vault::Vault;
 use crate::vault::keyring::{Keyring, KeyringError};
 
-/// The most connections at once: what two cores serve well, and below the usual limit of open files.
-const CONNECTIONS: usize = 900;
-
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -118,7 +115,7 @@ impl Gateway {
         let limits = ServerLimits {
             header_timeout: config.server.header_timeout,
             shutdown_grace: config.server.shutdown_grace,
-            connections: CONNECTIONS,
+            connections: config.server.connection_limit,
         };
         let listen = config.server.listen;
         let cannot = |source| StartError::Listen { address: listen, source };

@@ -29,7 +29,7 @@ pub(crate) struct Args {
 const APP_KEY: &str = "24589063";
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(crate) fn run(args: Args) -> Outcome {
+pub(crate) fn run(args: &Args) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let directory = tempfile::tempdir()?;
@@ -59,7 +59,7 @@ pub(crate) fn run(args: Args) -> Outcome {
 fn random_secret() -> Result<String, Failure> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 /// The sample configuration on a port of the system's choice.

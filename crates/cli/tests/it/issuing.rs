@@ -3,6 +3,7 @@
 use baoqiao_channels::access::Secret;
 use baoqiao_channels::qimen::body::BodyKind;
 use baoqiao_channels::sign_method::SignMethod;
+use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_simulator::example::ISSUING_REQUEST;
 use baoqiao_simulator::qimen::{AnswerFormat, Call, Charset};
 use serde_json::json;
@@ -50,13 +51,16 @@ async fn an_answer_in_xml_when_xml_is_asked_for() {
 async fn who_is_not_believed_changes_nothing_but_the_traffic_record() {
     let gateway = Gateway::start();
     let stale = Call { timestamp: Some("2021-08-04 15:23:28".to_owned()), ..example() };
-    let unsigned = Call { query: vec![("sign".to_owned(), String::new())], ..example() };
     let stranger = Call { app_key: "1".to_owned(), ..example() };
     let wrong_secret = Call { secret: Secret::new("goodbye"), ..example() };
     let broken = Call { break_signature: true, ..example() };
-    let cases = [stale, unsigned, stranger, wrong_secret, broken];
-    for call in cases {
-        let answer = gateway.call(call).await;
+    let mut requests =
+        [stale, stranger, wrong_secret, broken].map(|call| call.sign(SystemClock.now()).unwrap()).to_vec();
+    let mut unsigned = example().sign(SystemClock.now()).unwrap();
+    unsigned.query.truncate(unsigned.query.find("&sign=").unwrap());
+    requests.push(unsigned);
+    for signed in requests {
+        let answer = gateway.send(&signed).await;
         assert_eq!((answer.status.as_u16(), answer.text().as_ref()), (200, SIGN_CHECK_FAILURE));
     }
     let mut gateway = gateway;
@@ -102,7 +106,7 @@ async fn what_was_acknowledged_survives_a_kill_and_is_answered_again() {
         let call = example_with(|body| body["identifier"] = json!(format!("id-{n}")));
         answers.push((call.clone(), gateway.call(call).await.body));
     }
-    // Addresses in answers begin with the port of the first run; a fixed public_url is what a real gateway has.
+    // The second run listens on another port, and the answers still carry the first's address.
     gateway.kill_and_restart();
     for (call, body) in answers {
         assert_eq!(gateway.call(call).await.body, body);

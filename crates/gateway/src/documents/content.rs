@@ -7,7 +7,7 @@ use baoqiao_documents::{Fields, Row};
 use baoqiao_domain::capitals::renminbi_capitals;
 use baoqiao_domain::currency::Currency;
 use baoqiao_domain::issuing::{Extensions, PolicyApplication, SubjectMatter};
-use baoqiao_domain::money::Amount;
+use baoqiao_domain::money::{Amount, Rate};
 use baoqiao_domain::party::{Company, CompanyLicense, Person, PersonLicense, masked};
 use baoqiao_domain::policy::Policy;
 use baoqiao_domain::time::format_gmt8;
@@ -43,7 +43,7 @@ impl Page<'_> {
             ("sum_insured_capitals", capitals(policy.amount, policy.currency)),
             ("premium", figures(policy.premium, policy.currency)),
             ("premium_capitals", capitals(policy.premium, policy.currency)),
-            ("premium_rate", application.premium_rate.map(|rate| rate.percent()).unwrap_or_default()),
+            ("premium_rate", application.premium_rate.map(Rate::percent).unwrap_or_default()),
             ("currency", currency_name(policy.currency)),
             ("currency_rate", application.currency_rate.to_string()),
             ("period_from", format_gmt8(policy.effect_time)),

@@ -1,12 +1,16 @@
 //! Documents and verification pages, for customers: no address is guessable, and none tells whether a policy exists.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
+use quick_xml::escape::escape;
 
 use baoqiao_domain::policy_number::PolicyNumber;
 use baoqiao_domain::time::format_gmt8;
@@ -52,8 +56,7 @@ fn unavailable(policy_no: &PolicyNumber, error: &DocumentError) -> Response {
 }
 
 fn pdf(policy_no: &PolicyNumber, document: Document, headers: &HeaderMap) -> Response {
-    let hex: String = document.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-    let etag = format!("\"{hex}\"");
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(document.sha256));
     let unchanged = headers.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     let (status, body) =
         if unchanged { (StatusCode::NOT_MODIFIED, Body::empty()) } else { (StatusCode::OK, Body::from(document.pdf)) };
@@ -79,25 +82,16 @@ fn verification_page(documents: &Documents, record: &PolicyRecord) -> Response {
         ("签发时间", format_gmt8(policy.issued_at)),
         ("当前状态", policy.phase(documents.clock.now()).label().to_owned()),
     ];
-    let rows: String =
-        rows.iter().map(|(label, value)| format!("<tr><th>{label}</th><td>{}</td></tr>", escaped(value))).collect();
-    let page = include_str!("verification.html").replace("{{rows}}", &rows);
+    let mut table = String::new();
+    for (label, value) in rows {
+        // Writing to a string cannot fail.
+        let _ = write!(table, "<tr><th>{label}</th><td>{}</td></tr>", escape(value));
+    }
+    let page = include_str!("verification.html").replace("{{rows}}", &table);
     let headers = [
         ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"),
         ("cache-control", "no-store"),
         ("referrer-policy", "no-referrer"),
     ];
     (headers, Html(page)).into_response()
-}
-
-fn escaped(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '<' => "&lt;".to_owned(),
-            '>' => "&gt;".to_owned(),
-            '&' => "&amp;".to_owned(),
-            '"' => "&quot;".to_owned(),
-            other => other.to_string(),
-        })
-        .collect()
 }

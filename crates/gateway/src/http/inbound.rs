@@ -171,7 +171,7 @@ impl Inbound {
         let arrival = Arrival {
             received_at: call.received_at,
             channel: call.channel.name(),
-            scope: interface.map(|interface| interface.scope()),
+            scope: interface.map(Interface::scope),
             caller: verified.caller().to_owned(),
             secret_index: verified.secret_index(),
             peer: call.peer.clone(),

@@ -126,11 +126,12 @@ impl Keyring {
     /// # Errors
     /// When the system gives no random bytes.
     pub fn rotate(&mut self, entropy: Entropy) -> Result<(), getrandom::Error> {
-        let unused = (self.seal.len() + 1..).map(|n| KeyId(format!("k{n}"))).find(|id| !self.seal.contains_key(id));
-        if let Some(id) = unused {
-            self.current = (id, random_key(entropy)?);
-            self.seal.extend([self.current.clone()]);
+        let mut number = self.seal.len() + 1;
+        while self.seal.contains_key(&KeyId(format!("k{number}"))) {
+            number += 1;
         }
+        self.current = (KeyId(format!("k{number}")), random_key(entropy)?);
+        self.seal.extend([self.current.clone()]);
         Ok(())
     }
 
