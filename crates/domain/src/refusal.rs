@@ -256,4 +256,11 @@ mod tests {
         assert_eq!(Refusal::Busy.retry(), Retry::Later);
         assert_eq!(Refusal::InvalidFields(vec![]).retry(), Retry::Never);
     }
+
+    #[test]
+    fn every_code_has_its_heading_in_the_order_of_precedence() {
+        let page = include_str!("../../../docs/refusals.md");
+        let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings, RefusalCode::ALL.map(RefusalCode::as_str));
+    }
 }

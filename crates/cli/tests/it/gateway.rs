@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use baoqiao_channels::access::Secret;
@@ -29,6 +30,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 pub(crate) struct Gateway {
     directory: tempfile::TempDir,
     process: Child,
+    log: Option<JoinHandle<String>>,
     pub(crate) url: String,
     client: Client,
 }
@@ -48,8 +50,8 @@ impl Gateway {
         let config = directory.path().join("baoqiao.toml");
         let sample = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, change(sample)).unwrap();
-        let (process, url) = serve(&config);
-        Self { directory, process, url, client: Client::new(Duration::from_secs(20)).unwrap() }
+        let (process, url, log) = serve(&config);
+        Self { directory, process, log: Some(log), url, client: Client::new(Duration::from_secs(20)).unwrap() }
     }
 
     pub(crate) fn config(&self) -> PathBuf {
@@ -64,7 +66,8 @@ impl Gateway {
     pub(crate) fn kill_and_restart(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        (self.process, self.url) = serve(&self.config());
+        let (process, url, log) = serve(&self.config());
+        (self.process, self.url, self.log) = (process, url, Some(log));
     }
 
     /// Asks the process to stop, and waits until it has.
@@ -72,6 +75,11 @@ impl Gateway {
         let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
         assert!(asked.success());
         self.process.wait().unwrap()
+    }
+
+    /// All that a gateway that has stopped logged after it was ready.
+    pub(crate) fn log(&mut self) -> String {
+        self.log.take().unwrap().join().unwrap()
     }
 
     pub(crate) async fn send(&self, signed: &SignedRequest) -> Answer {
@@ -106,7 +114,7 @@ impl Drop for Gateway {
 }
 
 /// Starts the server and waits for its line that tells the address.
-fn serve(config: &Path) -> (Child, String) {
+fn serve(config: &Path) -> (Child, String, JoinHandle<String>) {
     let mut process = Command::new(env!("CARGO_BIN_EXE_baoqiao"))
         .args(["serve", "--config", config.to_str().unwrap()])
         .stderr(Stdio::piped())
@@ -117,15 +125,16 @@ fn serve(config: &Path) -> (Child, String) {
     let url = loop {
         let Some(line) = lines.next() else { panic!("the gateway did not start: {said:?}") };
         let line = line.unwrap();
-        if let Some((_, rest)) = line.split_once("address=") {
+        let address = line.split_once("address=").or_else(|| line.split_once("\"address\":\""));
+        if let Some((_, rest)) = address {
             let address: String = rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
             break format!("http://{address}");
         }
         said.push(line);
     };
     // The pipe is read on, so that a log that nobody wants never blocks the gateway.
-    std::thread::spawn(move || lines.for_each(drop));
-    (process, url)
+    let log = std::thread::spawn(move || lines.map_while(Result::ok).map(|line| line + "\n").collect());
+    (process, url, log)
 }
 
 pub(crate) fn example() -> Call {

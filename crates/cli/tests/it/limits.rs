@@ -3,7 +3,9 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::gateway::{Gateway, example, field};
+use baoqiao_simulator::qimen::Call;
+
+use crate::gateway::{Gateway, SECRET, example, field};
 
 fn impatient() -> Gateway {
     Gateway::start_with(|sample| {
@@ -83,4 +85,25 @@ async fn health_is_told_and_a_stop_is_clean() {
     gateway.call(example()).await;
     assert!(gateway.stop().success());
     assert_eq!(gateway.count("SELECT count(*) FROM policies"), 1);
+}
+
+#[tokio::test]
+async fn logs_are_text_or_json_and_tell_no_secret_and_no_person() {
+    for (format, mark) in [("text", "verdict=\"accepted\""), ("json", "\"verdict\":\"accepted\"")] {
+        let mut gateway =
+            Gateway::start_with(|sample| sample.replace("format = \"text\"", &format!("format = \"{format}\"")));
+        gateway.call(example()).await;
+        gateway.call(Call { break_signature: true, ..example() }).await;
+        gateway.stop();
+        let log = gateway.log();
+        assert!(log.contains(mark), "{log}");
+        assert!(log.contains("the signature fits none of the partner's secrets"), "{log}");
+        for private in [SECRET, "张三", "3321231232312342432", "139231232323", "premium"] {
+            assert!(!log.contains(private), "{private} in {log}");
+        }
+        if format == "json" {
+            let lines = log.lines().map(serde_json::from_str::<serde_json::Value>);
+            assert!(lines.into_iter().all(|line| line.unwrap().is_object()));
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //! [`Config::load`] gives typed values or tells everything that is wrong, each with file, line and key: unknown keys
 //! and impossible values stop the start, since a gateway that half understands its limits issues policies nobody
 //! wanted. One section of the file is one file here; what a key means when it is left out stands in [`defaults`];
-//! [`sample`] is the file that `baoqiao init` writes. `docs/configuration.md` lists all keys.
+//! [`sample()`] is the file that `baoqiao init` writes. `docs/configuration.md` lists all keys.
 
 pub mod defaults;
 mod documents;

@@ -234,21 +234,17 @@ fn dump(call: &Call, body: &[u8]) -> Vec<u8> {
 }
 
 fn log(call: &Call, answered: &Answered, elapsed: Duration) {
-    let interface = call.interface.map_or("-", |interface| interface.scope());
+    let outcome = answered.result.as_ref().ok();
     let refusal = answered.result.as_ref().err();
-    let code = refusal.map_or("-", |refusal| refusal.code().as_str());
-    let detail = refusal.and_then(Refusal::internal_detail).unwrap_or_default();
-    let policy_no = answered.result.as_ref().map_or("-", |outcome| outcome.policy_no().as_str());
-    let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     tracing::info!(
-        interface,
         channel = call.channel.name(),
+        interface = call.interface.map(Interface::scope),
         peer = call.peer,
         verdict = answered.verdict.as_str(),
-        code,
-        policy_no,
-        detail,
-        elapsed_us,
+        policy_no = outcome.map(|outcome| outcome.policy_no().as_str()),
+        code = refusal.map(|refusal| refusal.code().as_str()),
+        detail = refusal.and_then(Refusal::internal_detail),
+        elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         "call answered"
     );
 }

@@ -61,6 +61,8 @@ impl Committer {
 
     /// Works until it is told to stop, or every sender is gone, and the queue is empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Task>) {
+        // The first call need not wait for this. A ledger that cannot be written now is told by the first batch.
+        let _ = self.set_numbers_aside(1, 1, 1);
         while let Some(first) = queue.blocking_recv() {
             let mut waiting = Waiting::default();
             waiting.push(first);
@@ -99,16 +101,21 @@ impl Committer {
         }
     }
 
+    fn set_numbers_aside(&mut self, policies: usize, messages: usize, strangers: usize) -> Result<(), StoreError> {
+        let Self { store, numbers, .. } = self;
+        top_up(store.as_mut(), NumberBlock::Policy, &mut numbers.policies, policies)?;
+        top_up(store.as_mut(), NumberBlock::Message, &mut numbers.messages, messages)?;
+        top_up(store.as_mut(), NumberBlock::Stranger, &mut numbers.strangers, strangers)
+    }
+
     fn write(
         &mut self,
         messages: &[Submission],
         strangers: &[Stranger],
         documents: &[DocumentRow],
     ) -> Result<Vec<Answered>, StoreError> {
+        self.set_numbers_aside(messages.len(), messages.len(), strangers.len())?;
         let Self { store, rules, numbers, .. } = self;
-        top_up(store.as_mut(), NumberBlock::Policy, &mut numbers.policies, messages.len())?;
-        top_up(store.as_mut(), NumberBlock::Message, &mut numbers.messages, messages.len())?;
-        top_up(store.as_mut(), NumberBlock::Stranger, &mut numbers.strangers, strangers.len())?;
         let keys: Vec<&IdempotencyKey> =
             messages.iter().filter_map(|message| message.asked.as_ref().ok()).map(|asked| &asked.request.key).collect();
         let mut answers = Vec::new();

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Every check of the project, in the order of how soon each can fail. Needs a Rust toolchain; installs the rest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+step() { printf '\n== %s\n' "$1"; }
+
+# SQLite, ring and the allocator are built from C.
+if ! command -v cc >/dev/null; then
+    step 'installing a C compiler'
+    apt-get update -q && apt-get install -qy --no-install-recommends gcc libc6-dev
+fi
+for component in rustfmt clippy; do
+    if ! cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1; then
+        step "installing $component"
+        rustup component add "$component"
+    fi
+done
+
+step 'format'
+cargo fmt --all --check
+
+step 'clippy, warnings denied'
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+if cargo deny --version >/dev/null 2>&1; then
+    step 'licences, bans, sources'
+    cargo deny check --hide-inclusion-graph bans licenses sources
+else
+    echo 'skipped: cargo-deny is not installed (cargo install cargo-deny)'
+fi
+if cargo machete --version >/dev/null 2>&1; then
+    step 'unused dependencies'
+    cargo machete
+else
+    echo 'skipped: cargo-machete is not installed (cargo install cargo-machete)'
+fi
+
+step 'documentation'
+RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' cargo doc --workspace --no-deps --document-private-items --locked --quiet
+cargo test --workspace --doc --locked --quiet
+
+step 'tests'
+if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --workspace --locked --status-level fail --final-status-level fail
+else
+    cargo test --workspace --all-targets --locked
+fi
