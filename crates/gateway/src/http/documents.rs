@@ -75,7 +75,7 @@ fn verification_page(documents: &Documents, record: &PolicyRecord) -> Response {
     let product_name = product.map_or(policy.product_code.as_str(), |product| &product.name);
     let rows = [
         ("保险单号", policy.number.to_string()),
-        ("险种", product_name.to_owned()),
+        ("保险产品", product_name.to_owned()),
         ("保险人", documents.insurer.name.clone()),
         ("保险金额", format!("{} {}", policy.currency, policy.amount.grouped())),
         ("保险期间", format!("{} 至 {}", format_gmt8(policy.effect_time), format_gmt8(policy.expire_time))),
