@@ -18,6 +18,9 @@ use crate::ledger::{Committer, Ledger, Rules, sqlite};
 use crate::vault::Vault;
 use crate::vault::keyring::{Keyring, KeyringError};
 
+/// How many documents are laid out at once: each takes a core for some ten milliseconds, which issuing wants, too.
+const DOCUMENTS_AT_ONCE: usize = 2;
+
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -83,7 +86,11 @@ fn open_ledger(config: &Config) -> Result<(sqlite::SqliteStore, LedgerAccess), S
 /// # Errors
 /// When the keys or the ledger do not open.
 pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
-    open_ledger(config).map(|(_, access)| access)
+    let vault = Arc::new(Vault::new(&Keyring::load(&config.ledger.keys)?, getrandom::fill));
+    let LedgerUrl::Sqlite(path) = &config.ledger.url;
+    let opened = sqlite::open_reader(path, &vault);
+    let reader = opened.map_err(|source| StartError::Ledger { path: path.clone(), source })?;
+    Ok(LedgerAccess { reader: Arc::new(reader), vault })
 }
 
 /// The configured template, or the built-in one, with its file's SHA-256.
@@ -145,6 +152,7 @@ impl Gateway {
             template_sha256,
             fonts: Fonts::embedded(),
             clock: Arc::clone(&clock),
+            making: tokio::sync::Semaphore::new(DOCUMENTS_AT_ONCE),
         };
         let inbound = inbound(&config, ledger.clone(), vault, catalogue, clock);
         let parts = Parts { inbound: Arc::new(inbound), documents: Arc::new(documents), ledger };
@@ -164,11 +172,8 @@ impl Gateway {
     /// Serves until `stop` completes, lets what is under way finish, and waits until all of it is durable.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Self { server, router, committer, .. } = self;
-        // The router holds the ledger; the committer ends when the last holder is gone.
         server.serve(router, stop).await;
-        if tokio::task::spawn_blocking(move || committer.finish()).await.is_err() {
-            tracing::error!("the committer could not be waited for");
-        }
+        committer.finish().await;
     }
 }
 

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use baoqiao_documents::Fonts;
 use baoqiao_gateway::config::{Config, LedgerUrl};
 use baoqiao_gateway::gateway::{load_template, open_for_reading};
+use baoqiao_gateway::vault::keyring::Keyring;
 
 use super::load_config;
 use crate::failure::Outcome;
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let (partners, products) = (config.partners.len(), config.catalogue.products().count());
         findings.push(Finding::Good(format!("configuration: {partners} partners, {products} products")));
         findings.extend(private_files(&config));
+        findings.push(keys(&config));
         findings.push(ledger(&config));
         findings.push(template(&config));
     }
@@ -63,8 +65,18 @@ fn private_files(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
+fn keys(config: &Config) -> Finding {
+    match Keyring::load(&config.ledger.keys) {
+        Ok(_) => Finding::Good("keys: the key file reads".to_owned()),
+        Err(error) => Finding::Bad(error.to_string()),
+    }
+}
+
 fn ledger(config: &Config) -> Finding {
     let LedgerUrl::Sqlite(path) = &config.ledger.url;
+    if !path.exists() {
+        return Finding::Good(format!("ledger: {} is not there yet; `baoqiao serve` makes it", path.display()));
+    }
     match open_for_reading(config) {
         Ok(_) => Finding::Good(format!("ledger: {} opens with these keys", path.display())),
         Err(error) => Finding::Bad(error.to_string()),

@@ -83,3 +83,15 @@ fn a_broken_configuration_stops_the_start_with_file_line_and_key() {
     let said = text(&refused.stderr);
     assert!(said.contains(&format!("baoqiao.toml:{line}: server.lissten")), "{said}");
 }
+
+#[test]
+fn looking_for_a_policy_makes_no_ledger() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(baoqiao(["init", "--dir", directory.path().to_str().unwrap()]).status.success());
+    let config = directory.path().join("baoqiao.toml");
+    let sought = baoqiao(["find", "--config", config.to_str().unwrap(), "--phone", "1"]);
+    assert_eq!(sought.status.code(), Some(2));
+    assert!(text(&sought.stderr).contains("there is no such file yet"), "{}", text(&sought.stderr));
+    assert!(baoqiao(["doctor", "--config", config.to_str().unwrap()]).status.success());
+    assert!(!directory.path().join("ledger.db").exists());
+}

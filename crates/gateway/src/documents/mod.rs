@@ -5,6 +5,7 @@ mod content;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 use baoqiao_documents::{DocumentInfo, Fonts, RenderError, Template, render};
 use baoqiao_domain::issuing::PolicyApplication;
@@ -110,6 +111,8 @@ pub struct Documents {
     pub fonts: Arc<Fonts>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How many may be laid out at once.
+    pub making: Semaphore,
 }
 
 impl Documents {
@@ -119,6 +122,7 @@ impl Documents {
     /// See [`DocumentError`].
     pub async fn of_policy(self: &Arc<Self>, policy_no: PolicyNumber) -> Result<Option<Document>, DocumentError> {
         let this = Arc::clone(self);
+        let _turn = self.making.acquire().await.map_err(|_| DocumentError::CutOff)?;
         let found = tokio::task::spawn_blocking(move || this.find_or_make(&policy_no)).await;
         match found.map_err(|_| DocumentError::CutOff)?? {
             Found::Nothing => Ok(None),

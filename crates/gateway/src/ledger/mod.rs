@@ -175,11 +175,12 @@ fn ended() -> Refusal {
 }
 
 impl Committer {
-    /// Takes nothing more on and waits until everything submitted is written. Blocks.
-    pub fn finish(self) {
+    /// Takes nothing more on and waits until everything submitted is written.
+    pub async fn finish(self) {
         // A committer that has ended already needs no telling.
-        let _ = self.tasks.blocking_send(Task::Stop);
-        if self.thread.join().is_err() {
+        let _ = self.tasks.send(Task::Stop).await;
+        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
             tracing::error!("the committer ended in a panic");
         }
     }

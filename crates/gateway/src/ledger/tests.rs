@@ -92,9 +92,8 @@ impl World {
         Self { ledger, committer, reader, vault, failing }
     }
 
-    fn close(self) {
-        drop(self.ledger);
-        self.committer.finish();
+    async fn close(self) {
+        self.committer.finish().await;
     }
 
     fn submission(&self, changes: &Value) -> Submission {
@@ -156,7 +155,7 @@ async fn the_first_answer_is_given_for_ever_also_after_a_restart() {
     let first = world.submit(json!({})).await;
     assert_eq!(first.verdict, Verdict::Accepted);
     let again = world.submit(json!({})).await;
-    world.close();
+    world.close().await;
     let world = World::open(directory.path());
     let much_later = world.submit(json!({"amount": "1018"})).await;
     for copy in [&again, &much_later] {
@@ -165,7 +164,7 @@ async fn the_first_answer_is_given_for_ever_also_after_a_restart() {
     }
     let other = world.submit(json!({"identifier": "03"})).await;
     assert!(number(&other).sequence() > number(&first).sequence());
-    world.close();
+    world.close().await;
     assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 2);
     assert_eq!(count(directory.path(), "SELECT count(*) FROM events WHERE kind = 'policy.issued'"), 2);
     assert_eq!(count(directory.path(), "SELECT count(*) FROM messages"), 4);
@@ -190,7 +189,7 @@ async fn copies_at_the_same_moment_make_one_policy() {
         numbers.insert(number(&answered));
     }
     assert_eq!((accepted, numbers.len()), (5, 5));
-    world.close();
+    world.close().await;
     assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 5);
 }
 
@@ -204,7 +203,7 @@ async fn other_content_under_the_key_is_refused_and_both_are_kept() {
     let differing = vec!["amount".to_owned(), "insureId".to_owned()];
     assert_eq!(other.result, Err(Refusal::IdempotencyConflict { key: "01".to_owned(), differing }));
     assert_eq!(world.submit(json!({})).await.reply, first.reply);
-    world.close();
+    world.close().await;
     assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 1);
     let kept = "SELECT count(*) FROM conflicts c JOIN answers a ON a.message_id = c.first_message_id \
                 WHERE c.differing = '[\"amount\",\"insureId\"]' AND c.content <> a.content";
@@ -221,7 +220,7 @@ async fn a_refusal_is_recorded_and_blocks_no_retry() {
         Submission { asked: Err(Refusal::Malformed { reason: "x".to_owned() }), ..world.submission(&json!({})) };
     assert_eq!(world.ledger.submit(unreadable).await.unwrap().verdict, Verdict::Refused);
     assert_eq!(world.submit(json!({})).await.verdict, Verdict::Accepted);
-    world.close();
+    world.close().await;
     assert_eq!(count(directory.path(), "SELECT count(*) FROM messages WHERE verdict = 'refused'"), 2);
     assert_eq!(count(directory.path(), "SELECT count(*) FROM answers"), 1);
 }
@@ -238,7 +237,7 @@ async fn a_ledger_that_cannot_be_written_refuses_for_now_and_recovers_by_itself(
     world.failing.store(false, Ordering::Relaxed);
     assert_eq!(world.submit(json!({})).await.verdict, Verdict::Accepted);
     assert!(world.ledger.is_healthy());
-    world.close();
+    world.close().await;
     assert_eq!(count(directory.path(), "SELECT count(*) FROM messages"), 1);
 }
 
@@ -260,7 +259,7 @@ async fn a_person_is_found_by_number_and_stands_nowhere_in_the_file() {
     assert_eq!(world.reader.policy_by_key("qimen/policy-issuing", "01").unwrap(), Some(record.clone()));
     let content = world.vault.open(Purpose::Content, &record.content).unwrap();
     assert!(String::from_utf8(content).unwrap().contains("张𬭎三"));
-    world.close();
+    world.close().await;
     for file in std::fs::read_dir(directory.path()).unwrap() {
         let path = file.unwrap().path();
         let bytes = std::fs::read(&path).unwrap();
@@ -284,7 +283,7 @@ async fn strangers_fill_their_ring_and_nothing_else() {
             request: world.vault.seal(Purpose::Request, b"x").unwrap(),
         });
     }
-    world.close();
+    world.close().await;
     assert_eq!(count(directory.path(), "SELECT count(*) FROM strangers"), 3);
     let newest = "SELECT count(*) FROM strangers WHERE reason IN ('stranger 7', 'stranger 8', 'stranger 9')";
     assert_eq!(count(directory.path(), newest), 3);
@@ -294,7 +293,7 @@ async fn strangers_fill_their_ring_and_nothing_else() {
 #[tokio::test]
 async fn a_ledger_does_not_open_with_another_ledgers_keys() {
     let directory = tempfile::tempdir().unwrap();
-    World::open(directory.path()).close();
+    World::open(directory.path()).close().await;
     let vault = Vault::new(&Keyring::generate(getrandom::fill).unwrap(), getrandom::fill);
     let error = sqlite::open(&directory.path().join("ledger.db"), &vault).err().unwrap();
     assert!(error.to_string().contains("the key file is another ledger's"), "{error}");
@@ -313,7 +312,7 @@ async fn a_full_queue_is_refused_at_once() {
     tokio::task::yield_now().await;
     assert_eq!(ledger.submit(world.submission(&json!({}))).await, Err(Refusal::Busy));
     waiting.abort();
-    world.close();
+    world.close().await;
 }
 
 #[test]

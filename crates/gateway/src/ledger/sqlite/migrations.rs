@@ -12,6 +12,17 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     migrate(connection, STEPS)
 }
 
+/// Checks that a ledger which is only read has the schema that this program reads.
+pub(super) fn is_current(connection: &Connection) -> Result<(), StoreError> {
+    let context = "checking the ledger's version";
+    let (found, known) = (version(connection).map_err(|error| failed(context, &error))?, STEPS.len());
+    if found == known {
+        return Ok(());
+    }
+    let reason = format!("the ledger has schema version {found}, this program reads {known}");
+    Err(StoreError { context, reason })
+}
+
 fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
     let context = "migrating the ledger";
     let sql = |error: rusqlite::Error| failed(context, &error);

@@ -38,6 +38,24 @@ pub fn open(path: &Path, vault: &Vault) -> Result<(SqliteStore, SqliteReader), S
     Ok((SqliteStore::new(writer), SqliteReader::new(path.to_owned())))
 }
 
+/// Opens an existing ledger for reading alone; a gateway may be running on it.
+///
+/// # Errors
+/// When there is none, when it is of another version than this program's, or was sealed with other keys.
+pub fn open_reader(path: &Path, vault: &Vault) -> Result<SqliteReader, StoreError> {
+    let context = "opening the ledger for reading";
+    if !path.exists() {
+        return Err(StoreError { context, reason: "there is no such file yet; `baoqiao serve` makes it".to_owned() });
+    }
+    let reader = SqliteReader::new(path.to_owned());
+    reader.read(context, |connection| Ok(migrations::is_current(connection)))??;
+    match reader.read(context, stored_mark)? {
+        Some(mark) => open_mark(mark, vault)?,
+        None => return Err(StoreError { context, reason: "the ledger was never finished being made".to_owned() }),
+    }
+    Ok(reader)
+}
+
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = || -> rusqlite::Result<Connection> {
         let connection = Connection::open(path)?;
@@ -58,19 +76,26 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 
 /// A ledger read with the wrong keys would look empty of people; better that it does not open.
 fn check_keys(connection: &Connection, vault: &Vault) -> Result<(), StoreError> {
-    let context = "checking the ledger's keys";
-    let wrong = |reason: String| StoreError { context, reason };
-    let stored: Option<Vec<u8>> = connection
-        .query_row("SELECT sealed FROM key_check", [], |row| row.get(0))
-        .map(Some)
-        .or_else(none_if_no_row)
-        .map_err(|error| failed(context, &error))?;
-    let Some(stored) = stored else {
-        let sealed = vault.seal(Purpose::KeyCheck, MARK).map_err(|error| wrong(error.to_string()))?;
-        let insert = "INSERT INTO key_check (only, sealed) VALUES (1, ?)";
-        return connection.execute(insert, [sealed.as_bytes()]).map(|_| ()).map_err(|error| failed(context, &error));
-    };
-    match vault.open(Purpose::KeyCheck, &Sealed::from_stored(stored)) {
+    let sql = |error: rusqlite::Error| failed(CHECKING_KEYS, &error);
+    if let Some(mark) = stored_mark(connection).map_err(sql)? {
+        return open_mark(mark, vault);
+    }
+    let sealed = vault.seal(Purpose::KeyCheck, MARK);
+    let sealed = sealed.map_err(|error| StoreError { context: CHECKING_KEYS, reason: error.to_string() })?;
+    let insert = "INSERT INTO key_check (only, sealed) VALUES (1, ?)";
+    connection.execute(insert, [sealed.as_bytes()]).map(|_| ()).map_err(sql)
+}
+
+const CHECKING_KEYS: &str = "checking the ledger's keys";
+
+fn stored_mark(connection: &Connection) -> rusqlite::Result<Option<Sealed>> {
+    let read = |row: &rusqlite::Row<'_>| Ok(Some(Sealed::from_stored(row.get(0)?)));
+    connection.query_row("SELECT sealed FROM key_check", [], read).or_else(none_if_no_row)
+}
+
+fn open_mark(mark: Sealed, vault: &Vault) -> Result<(), StoreError> {
+    let wrong = |reason: String| StoreError { context: CHECKING_KEYS, reason };
+    match vault.open(Purpose::KeyCheck, &mark) {
         Ok(mark) if mark == MARK => Ok(()),
         Ok(_) => Err(wrong("the key check does not read as it should".to_owned())),
         Err(error) => Err(wrong(error.to_string())),

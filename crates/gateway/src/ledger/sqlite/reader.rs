@@ -27,7 +27,7 @@ impl SqliteReader {
         Self { path, idle: Mutex::new(Vec::new()) }
     }
 
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         context: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
