@@ -50,7 +50,7 @@ pub fn open_reader(path: &Path, vault: &Vault) -> Result<SqliteReader, StoreErro
     let reader = SqliteReader::new(path.to_owned());
     reader.read(context, |connection| Ok(migrations::is_current(connection)))??;
     match reader.read(context, stored_mark)? {
-        Some(mark) => open_mark(mark, vault)?,
+        Some(mark) => open_mark(&mark, vault)?,
         None => return Err(StoreError { context, reason: "the ledger was never finished being made".to_owned() }),
     }
     Ok(reader)
@@ -78,7 +78,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 fn check_keys(connection: &Connection, vault: &Vault) -> Result<(), StoreError> {
     let sql = |error: rusqlite::Error| failed(CHECKING_KEYS, &error);
     if let Some(mark) = stored_mark(connection).map_err(sql)? {
-        return open_mark(mark, vault);
+        return open_mark(&mark, vault);
     }
     let sealed = vault.seal(Purpose::KeyCheck, MARK);
     let sealed = sealed.map_err(|error| StoreError { context: CHECKING_KEYS, reason: error.to_string() })?;
@@ -93,9 +93,9 @@ fn stored_mark(connection: &Connection) -> rusqlite::Result<Option<Sealed>> {
     connection.query_row("SELECT sealed FROM key_check", [], read).or_else(none_if_no_row)
 }
 
-fn open_mark(mark: Sealed, vault: &Vault) -> Result<(), StoreError> {
+fn open_mark(mark: &Sealed, vault: &Vault) -> Result<(), StoreError> {
     let wrong = |reason: String| StoreError { context: CHECKING_KEYS, reason };
-    match vault.open(Purpose::KeyCheck, &mark) {
+    match vault.open(Purpose::KeyCheck, mark) {
         Ok(mark) if mark == MARK => Ok(()),
         Ok(_) => Err(wrong("the key check does not read as it should".to_owned())),
         Err(error) => Err(wrong(error.to_string())),
