@@ -10,7 +10,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
 
-use super::sign::pairs;
+use super::parameters::pairs;
 use crate::channel::RawRequest;
 use baoqiao_domain::refusal::Refusal;
 

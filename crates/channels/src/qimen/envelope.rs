@@ -5,7 +5,7 @@
 use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
-use super::sign::pairs;
+use super::parameters::pairs;
 use crate::channel::{RawRequest, Reply};
 use baoqiao_domain::refusal::Refusal;
 

@@ -4,6 +4,7 @@
 
 pub mod body;
 mod envelope;
+pub mod parameters;
 pub mod policy_issuing;
 pub mod sign;
 
@@ -66,7 +67,7 @@ impl Channel for Qimen {
 
 /// `method` of the query; the last wins where it is repeated.
 fn method_name(raw: &RawRequest) -> Option<String> {
-    let method = sign::pairs(&raw.query).filter(|(name, _)| name.as_ref() == b"method").last();
+    let method = parameters::pairs(&raw.query).filter(|(name, _)| name.as_ref() == b"method").last();
     method.map(|(_, value)| String::from_utf8_lossy(&value).into_owned())
 }
 

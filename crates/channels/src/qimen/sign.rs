@@ -9,18 +9,15 @@ use std::cmp::Ordering;
 
 use encoding_rs::Encoding;
 use http::HeaderMap;
-use percent_encoding::percent_decode;
 use subtle::ConstantTimeEq;
 
 use super::body::{BodyKind, charset};
+use super::parameters::{Piece, pairs, url_decoded};
 use crate::channel::RawRequest;
 use crate::sign_method::SignMethod;
 
 /// The header that names the headers which take part in the signature.
 const SIGN_LIST: &str = "top-sign-list";
-
-/// A parameter's name or value: percent-decoded bytes in the request's charset.
-type Piece<'a> = Cow<'a, [u8]>;
 
 /// The parameters of a request in the order in which they are signed, and the body when it is signed as text.
 #[derive(Debug)]
@@ -100,27 +97,6 @@ fn listed_headers(headers: &HeaderMap) -> Vec<(Piece<'_>, Piece<'_>)> {
             (Cow::Borrowed(name), value.map(|value| url_decoded(value.as_bytes())).unwrap_or_default())
         })
         .collect()
-}
-
-/// `a=1&b=2` as decoded pairs in their order; a name without `=` has an empty value.
-pub(super) fn pairs(encoded: &[u8]) -> impl Iterator<Item = (Piece<'_>, Piece<'_>)> {
-    encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let at = pair.iter().position(|byte| *byte == b'=');
-        let (name, value) = match at.and_then(|at| pair.split_at_checked(at)) {
-            Some((name, rest)) => (name, rest.get(1..).unwrap_or_default()),
-            None => (pair, &[][..]),
-        };
-        (url_decoded(name), url_decoded(value))
-    })
-}
-
-/// Percent-decoded, `+` as a space.
-fn url_decoded(text: &[u8]) -> Piece<'_> {
-    if text.contains(&b'+') {
-        let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        return Cow::Owned(percent_decode(&spaced).collect());
-    }
-    percent_decode(text).into()
 }
 
 /// Names sort by UTF-16 code unit, which bytes do too as long as they are ASCII.

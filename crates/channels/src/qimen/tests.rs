@@ -206,7 +206,7 @@ fn answers_have_the_documents_shape() {
 
 #[test]
 fn every_file_of_an_interface_is_registered() {
-    let family = ["mod", "sign", "body", "envelope", "tests"];
+    let family = ["mod", "sign", "body", "envelope", "parameters", "tests"];
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/qimen");
     let stems = std::fs::read_dir(folder).unwrap().filter_map(|entry| {
         let path = entry.unwrap().path();

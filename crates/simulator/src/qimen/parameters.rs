@@ -1,7 +1,7 @@
 //! `a=1&b=2`, both ways, in the charset of the call.
 
+use baoqiao_channels::qimen::parameters::pairs;
 use encoding_rs::Encoding;
-use percent_encoding::percent_decode;
 
 use super::charset::{Charset, NotInCharset};
 
@@ -10,20 +10,8 @@ pub type Parameter = (String, String);
 
 /// The pairs in their order, percent-decoded, `+` as a space; a name without `=` has an empty value.
 pub(crate) fn decoded_pairs(encoded: &[u8], charset: &'static Encoding) -> Vec<Parameter> {
-    let decode = |piece: &[u8]| {
-        let spaced: Vec<u8> = piece.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        let bytes: Vec<u8> = percent_decode(&spaced).collect();
-        charset.decode_without_bom_handling(&bytes).0.into_owned()
-    };
-    encoded
-        .split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let name = halves.next().unwrap_or_default();
-            (decode(name), decode(halves.next().unwrap_or_default()))
-        })
-        .collect()
+    let text = |piece: &[u8]| charset.decode_without_bom_handling(piece).0.into_owned();
+    pairs(encoded).map(|(name, value)| (text(&name), text(&value))).collect()
 }
 
 /// A query's parameters as text, percent-decoded.
