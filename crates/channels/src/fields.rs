@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -13,6 +14,8 @@ use baoqiao_domain::refusal::FieldProblem;
 
 /// The longest text that any field may hold, in characters.
 const MAX_TEXT_CHARS: usize = 2_000;
+/// The most fields that a platform may extend an object by.
+const MAX_OTHERS: usize = 100;
 /// The longest key that names something for ever, in bytes.
 const MAX_KEY_BYTES: usize = 128;
 
@@ -57,6 +60,10 @@ impl<'a> Fields<'a> {
         if length > MAX_TEXT_CHARS {
             let expected = format!("至多 {MAX_TEXT_CHARS} 个字符");
             self.problems.add(FieldProblem::wrong(self.path(name), format!("{length} 个字符"), expected));
+            return None;
+        }
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+            self.problems.add(FieldProblem::wrong(self.path(name), "含控制字符的文本", "不含控制字符的文本"));
             return None;
         }
         Some(text.into_owned())
@@ -139,10 +146,37 @@ impl<'a> Fields<'a> {
         None
     }
 
-    /// The fields whose names are not among `known`, as they came.
-    pub fn others(&self, known: &[&str]) -> impl Iterator<Item = (String, Value)> {
-        let unknown = self.object.iter().filter(|(name, value)| !known.contains(&name.as_str()) && !value.is_null());
-        unknown.map(|(name, value)| (name.clone(), value.clone()))
+    /// The fields whose names are not among `known`: what has become of them when every spelling of a body comes to
+    /// the same, so scalars as text, empty ones left out.
+    pub fn others(&self, known: &[&str]) -> BTreeMap<String, Value> {
+        let unknown = self.object.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+        let others: BTreeMap<String, Value> =
+            unknown.filter_map(|(name, value)| Some((name.clone(), spelling_free(value)?))).collect();
+        if others.len() > MAX_OTHERS {
+            let expected = format!("至多 {MAX_OTHERS} 个扩展字段");
+            self.problems.add(FieldProblem::wrong(self.path, format!("{} 个扩展字段", others.len()), expected));
+            return BTreeMap::new();
+        }
+        others
+    }
+}
+
+/// A value as XML would bring it; `None` where it would bring nothing.
+fn spelling_free(value: &Value) -> Option<Value> {
+    match value {
+        Value::Null => None,
+        Value::Bool(flag) => Some(flag.to_string().into()),
+        Value::Number(number) => Some(number.to_string().into()),
+        Value::String(text) => (!text.is_empty()).then(|| text.as_str().into()),
+        Value::Array(items) => {
+            let items: Vec<Value> = items.iter().filter_map(spelling_free).collect();
+            (!items.is_empty()).then_some(Value::Array(items))
+        }
+        Value::Object(fields) => {
+            let fields: Map<String, Value> =
+                fields.iter().filter_map(|(name, value)| Some((name.clone(), spelling_free(value)?))).collect();
+            (!fields.is_empty()).then_some(Value::Object(fields))
+        }
     }
 }
 
@@ -173,6 +207,19 @@ mod tests {
         let one = Some(Some("1".to_owned()));
         assert_eq!(values, [None, None, None, None, one.clone(), one, None]);
         assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn unknown_fields_are_the_same_in_every_spelling() {
+        let json =
+            json!({"known": 1, "n": 1, "t": "1", "e": "", "z": null, "o": {"x": 2, "y": ""}, "l": [1, ""], "u": {}});
+        let xml = json!({"known": "1", "n": "1", "t": "1", "o": {"x": "2"}, "l": ["1"]});
+        let (from_json, _) = read(&json, |f| f.others(&["known"]));
+        let (from_xml, problems) = read(&xml, |f| f.others(&["known"]));
+        assert_eq!(from_json, from_xml);
+        assert!(problems.is_empty());
+        let many: Map<String, Value> = (0..101).map(|n| (format!("x{n}"), "1".into())).collect();
+        assert_eq!(read(&Value::Object(many), |f| f.others(&[])).1.len(), 1);
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl SignMethod {
 }
 
 fn keyed<'a, M: Mac + KeyInit>(secret: &[u8], pieces: impl Iterator<Item = &'a [u8]>) -> String {
-    // HMAC takes a key of any length: the error cannot occur, and no signature is equal to none.
+    // HMAC takes a key of any length: the error cannot occur; an empty signature fits none.
     let Ok(mut mac) = <M as KeyInit>::new_from_slice(secret) else {
         return String::new();
     };

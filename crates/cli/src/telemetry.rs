@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use baoqiao_gateway::config::{LogConfig, LogFormat};
 use tracing_subscriber::filter::LevelFilter;
@@ -14,6 +15,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// How many lines may wait. A reader that is further behind than this loses lines, and is told how many.
 const WAITING_LINES: usize = 16_384;
+/// How long the writer lets lines gather: under load it then wakes a few hundred times a second, not once a line.
+const GATHERING: Duration = Duration::from_millis(3);
 /// How much is written at once, in bytes.
 const CHUNK_BYTES: usize = 64 * 1_024;
 
@@ -31,7 +34,7 @@ pub(crate) fn start(config: &LogConfig) -> io::Result<Log> {
     let (sender, receiver) = sync_channel(WAITING_LINES);
     let lost = Arc::new(AtomicU64::new(0));
     let lines = Lines { sender, lost: Arc::clone(&lost) };
-    let write = move || write_all(&receiver, &lost, &mut io::stderr());
+    let write = move || write_all(&receiver, &lost, GATHERING, &mut io::stderr());
     let writer = std::thread::Builder::new().name("log".to_owned()).spawn(write)?;
     let builder =
         tracing_subscriber::fmt().with_writer(lines.clone()).with_max_level(LevelFilter::from_level(config.level));
@@ -80,7 +83,7 @@ impl Write for &Lines {
     }
 }
 
-fn write_all(lines: &Receiver<Vec<u8>>, lost: &AtomicU64, output: &mut impl Write) {
+fn write_all(lines: &Receiver<Vec<u8>>, lost: &AtomicU64, gathering: Duration, output: &mut impl Write) {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
     while let Ok(first) = lines.recv() {
         let mut ended = first.is_empty();
@@ -102,7 +105,13 @@ fn write_all(lines: &Receiver<Vec<u8>>, lost: &AtomicU64, output: &mut impl Writ
         if ended {
             return;
         }
+        gather(gathering);
     }
+}
+
+#[allow(clippy::disallowed_methods, reason = "there is no event to wait for: letting lines gather is the point")]
+fn gather(gathering: Duration) {
+    std::thread::sleep(gathering);
 }
 
 #[cfg(test)]
@@ -119,7 +128,7 @@ mod tests {
         }
         drop(lines);
         let mut output = Vec::new();
-        write_all(&receiver, &lost, &mut output);
+        write_all(&receiver, &lost, Duration::ZERO, &mut output);
         let written = String::from_utf8(output).unwrap();
         assert_eq!(written, "a\nb\n1 log lines were lost: they came faster than they were read\n");
     }
@@ -130,7 +139,7 @@ mod tests {
         sender.send(b"a\n".to_vec()).unwrap();
         sender.send(Vec::new()).unwrap();
         let mut output = Vec::new();
-        write_all(&receiver, &AtomicU64::new(0), &mut output);
+        write_all(&receiver, &AtomicU64::new(0), Duration::ZERO, &mut output);
         assert_eq!(output, b"a\n");
     }
 }

@@ -63,8 +63,8 @@ pub struct Extensions {
     /// 险种, separated by commas: `QUALITY,DELIVERY,APPEARANCE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub insurance_types: Option<String>,
-    /// What the platform extends the document by, as it came.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    /// What the platform extends the document by: texts, and lists and objects of texts.
+    #[serde(flatten)]
     pub other: BTreeMap<String, Value>,
 }
 
@@ -197,6 +197,8 @@ impl Figures<'_> {
             return problems;
         };
         problems.extend(self.currency_problem(product));
+        problems.extend(self.rate_problem());
+        problems.extend(self.fen_problems());
         problems.extend(self.premium_problem(product));
         for (figure, of_cny, path, cny_path, range, what) in [
             (self.amount, self.amount_of_cny, "amount", "amountOfCny", product.sum_insured_cny, "保额"),
@@ -228,6 +230,27 @@ impl Figures<'_> {
         let currency = self.currency.filter(|currency| !product.currencies.contains(currency))?;
         let codes: Vec<&str> = product.currencies.iter().map(|currency| currency.code()).collect();
         Some(FieldProblem::wrong("currency", currency, format!("产品可用币种 {}", codes.join("、"))))
+    }
+
+    /// Renminbi is worth itself. With another rate, a caller could slip past every limit, which are in renminbi.
+    fn rate_problem(&self) -> Option<FieldProblem> {
+        let (_, rate) = self.currency.zip(self.currency_rate).filter(|(currency, _)| *currency == Currency::CNY)?;
+        (!rate.is_one()).then(|| FieldProblem::wrong("currencyRate", rate, "1（币种为 CNY）"))
+    }
+
+    /// Renminbi is paid in fen: an amount with parts of one cannot be paid, nor written in capitals.
+    fn fen_problems(&self) -> impl Iterator<Item = FieldProblem> {
+        let in_cny = self.currency == Some(Currency::CNY);
+        let amounts = [
+            ("amount", self.amount.filter(|_| in_cny)),
+            ("amountOfCny", self.amount_of_cny),
+            ("premium", self.premium.filter(|_| in_cny)),
+            ("premiumOfCny", self.premium_of_cny),
+        ];
+        let parted = amounts.into_iter().filter_map(|(path, amount)| Some((path, amount?)));
+        parted
+            .filter(|(_, amount)| amount.has_parts_of_a_hundredth())
+            .map(|(path, amount)| FieldProblem::wrong(path, amount, "至多两位小数的人民币金额"))
     }
 
     fn premium_problem(&self, product: &Product) -> Option<FieldProblem> {
@@ -302,6 +325,19 @@ pub(crate) mod tests {
         assert_eq!(paths(|a| a.amount_of_cny = Some("1018.02".parse().unwrap())), ["amountOfCny"]);
         assert_eq!(paths(|a| a.premium_of_cny = "6.38".parse().unwrap()), ["premiumOfCny"]);
         assert_eq!(paths(|a| a.currency = Currency::from_code("EUR").unwrap()), ["currency"]);
+        assert_eq!(paths(|a| a.amount_of_cny = Some("1018.005".parse().unwrap())), ["amountOfCny"]);
+    }
+
+    #[test]
+    fn renminbi_is_worth_itself_so_that_no_rate_slips_past_the_limits() {
+        let slipping = |a: &mut PolicyApplication| {
+            a.amount = "9000000".parse().unwrap();
+            a.amount_of_cny = Some("900".parse().unwrap());
+            a.premium = "56250".parse().unwrap();
+            a.premium_of_cny = "5.63".parse().unwrap();
+            a.currency_rate = "0.0001".parse().unwrap();
+        };
+        assert_eq!(paths(slipping), ["currencyRate"]);
     }
 
     #[test]

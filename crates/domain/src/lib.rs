@@ -1,6 +1,6 @@
 //! What the gateway decides, and nothing of how it is reached or stored.
 //!
-//! A channel decodes a message into a [`ledger::Command`]; [`ledger::decide`] turns it, over the state the
+//! A channel decodes a message into a [`ledger::Command`]; [`ledger::settle`] turns it, over the state the
 //! ledger has loaded, into an outcome with its effects or into a [`refusal::Refusal`]. Time, policy numbers
 //! and document addresses are handed in, so that the same inputs always give the same decision.
 #![warn(clippy::float_arithmetic)]

@@ -117,6 +117,11 @@ impl Amount {
         (self.0 - other.0).abs() <= tolerance.0
     }
 
+    /// Whether there is less than a hundredth in it, such as parts of a fen.
+    pub fn has_parts_of_a_hundredth(self) -> bool {
+        self.0.scale() > 2
+    }
+
     /// `1,018.00`: grouped by thousands, at least two decimals, never fewer than the amount has.
     pub fn grouped(self) -> String {
         let text = self.0.to_string();
@@ -139,6 +144,11 @@ impl Rate {
     /// Whether the rate is zero, which no exchange rate is.
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
+    }
+
+    /// Whether the rate is one, as a currency's to itself.
+    pub fn is_one(self) -> bool {
+        self.0 == Decimal::ONE
     }
 
     /// The rate as a percentage: `0.00625` is `0.625%`.

@@ -26,6 +26,9 @@ pub enum Distrust {
     /// `sign_method` names none of the three, or one that the partner may not use.
     #[error("sign_method {0:?} is not allowed to this partner")]
     SignMethodNotAllowed(String),
+    /// More parameters than any platform sends.
+    #[error("more than {0} parameters")]
+    TooManyParameters(usize),
     /// None of the partner's live secrets makes this signature.
     #[error("the signature fits none of the partner's secrets")]
     WrongSignature,
@@ -42,12 +45,51 @@ pub enum Distrust {
     },
 }
 
+/// The longest detail in a log line.
+const DETAIL_CHARS: usize = 500;
+/// How many differing fields are named; the rest is counted.
+const DIFFERING_NAMED: usize = 20;
+/// The longest app key that is shown whole: the platform's are of 8 digits or so.
+const APP_KEY_DIGITS: usize = 12;
+/// The longest piece of anything else that a stranger sent which is kept in plain text.
+const STRANGE_CHARS: usize = 64;
+
+impl Distrust {
+    /// No partner has this key. Unless it looks like an app key, only its beginning is kept: who mistakes one
+    /// setting for another sends a secret here.
+    pub fn unknown_caller(app_key: &str) -> Self {
+        if app_key.len() <= APP_KEY_DIGITS && app_key.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Self::UnknownCaller(app_key.to_owned());
+        }
+        let beginning: String = app_key.chars().take(4).collect();
+        Self::UnknownCaller(format!("{beginning}… ({} characters)", app_key.chars().count()))
+    }
+
+    /// `sign_method` is not allowed.
+    pub fn sign_method(name: &str) -> Self {
+        Self::SignMethodNotAllowed(shortened(name, STRANGE_CHARS))
+    }
+
+    /// `timestamp` cannot be read.
+    pub fn timestamp(text: &str) -> Self {
+        Self::UnreadableTimestamp(shortened(text, STRANGE_CHARS))
+    }
+}
+
+/// The first characters of a text, with a mark where some are left out.
+fn shortened(text: &str, chars: usize) -> String {
+    match text.char_indices().nth(chars) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// One field that is wrong, and what was expected instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldProblem {
     /// The field's path in the names of the document, such as `applicantPersonalInfo.personLicenseType`.
     pub path: String,
-    /// What came, shortened; `None` where nothing came or where it is personal data.
+    /// What came, shortened; `None` where nothing came.
     pub received: Option<String>,
     /// What was expected, in Chinese.
     pub expected: String,
@@ -64,12 +106,8 @@ impl FieldProblem {
 
     /// A field whose value is wrong.
     pub fn wrong(path: impl Into<String>, received: impl fmt::Display, expected: impl Into<String>) -> Self {
-        let text = received.to_string();
-        let shortened = match text.char_indices().nth(RECEIVED_CHARS) {
-            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-            None => text,
-        };
-        Self { path: path.into(), received: Some(shortened), expected: expected.into() }
+        let received = shortened(&received.to_string(), RECEIVED_CHARS);
+        Self { path: path.into(), received: Some(received), expected: expected.into() }
     }
 }
 
@@ -217,7 +255,11 @@ impl Refusal {
                 texts.join("；")
             }
             Self::IdempotencyConflict { key, differing } => {
-                format!("幂等号 {key} 已受理过内容不同的请求，以首次为准；不一致的字段：{}", differing.join("、"))
+                let named: Vec<&str> = differing.iter().take(DIFFERING_NAMED).map(String::as_str).collect();
+                let more =
+                    if differing.len() > named.len() { format!(" 等 {} 个", differing.len()) } else { String::new() };
+                let named = named.join("、");
+                format!("幂等号 {key} 已受理过内容不同的请求，以首次为准；不一致的字段：{named}{more}")
             }
             Self::Busy => "系统繁忙，请稍后用同一幂等号重试".to_owned(),
             Self::LedgerUnavailable { .. } => "系统暂不可用，请稍后用同一幂等号重试".to_owned(),
@@ -229,7 +271,17 @@ impl Refusal {
         match self {
             Self::Untrusted(why) => Some(why.to_string()),
             Self::LedgerUnavailable { internal } => Some(internal.clone()),
-            _ => None,
+            // Paths and not values, which may be personal.
+            Self::InvalidFields(problems) => {
+                let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+                Some(shortened(&paths.join(","), DETAIL_CHARS))
+            }
+            Self::IdempotencyConflict { key, differing } => {
+                Some(shortened(&format!("{key} differs in {}", differing.join(",")), DETAIL_CHARS))
+            }
+            Self::Malformed { reason } => Some(reason.clone()),
+            Self::UnknownInterface { method } => Some(shortened(method, STRANGE_CHARS)),
+            Self::BodyTooLarge { .. } | Self::Busy => None,
         }
     }
 }
@@ -243,6 +295,21 @@ mod tests {
         let refusal = Refusal::Untrusted(Distrust::UnknownCaller("123".to_owned()));
         assert_eq!(refusal.public_message(), "Illegal request");
         assert!(refusal.internal_detail().unwrap().contains("123"));
+    }
+
+    #[test]
+    fn a_secret_in_the_place_of_an_app_key_is_not_told() {
+        let mistaken = Distrust::unknown_caller("70d73c65c1b48dfcc72f480d059cbefc");
+        assert_eq!(mistaken.to_string(), "app_key \"70d7… (32 characters)\" belongs to no partner");
+        assert!(Distrust::unknown_caller("24589063").to_string().contains("24589063"));
+        assert!(Distrust::timestamp(&"9".repeat(60_000)).to_string().len() < 200);
+    }
+
+    #[test]
+    fn many_differing_fields_are_counted_and_not_all_named() {
+        let differing: Vec<String> = (0..60_000).map(|n| format!("attrs.x{n}")).collect();
+        let refusal = Refusal::IdempotencyConflict { key: "1".to_owned(), differing };
+        assert!(refusal.public_message().ends_with("attrs.x19 等 60000 个"), "{}", refusal.public_message());
     }
 
     #[test]

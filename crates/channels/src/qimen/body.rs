@@ -134,9 +134,10 @@ struct Element {
 }
 
 impl Element {
-    /// Elements with children are objects, others are text; blanks between children mean nothing.
+    /// Elements with children are objects, others are text; blanks between children, and around a text that was laid
+    /// out prettily, mean nothing.
     fn value(self) -> Value {
-        if self.children.is_empty() { Value::String(self.text) } else { Value::Object(self.children) }
+        if self.children.is_empty() { Value::String(self.text.trim().to_owned()) } else { Value::Object(self.children) }
     }
 
     /// A repeated name becomes an array.

@@ -62,9 +62,13 @@ fn xml_value(text: &mut String, name: &str, value: &Value) {
     element(name, inner, text);
 }
 
-/// XML 1.0 has no way to write most control characters: they become U+FFFD.
+/// XML 1.0 has no way to write most control characters, nor U+FFFE and U+FFFF: they become U+FFFD.
 fn printable(text: &str) -> String {
-    let allowed = |c: char| !c.is_control() || matches!(c, '\n' | '\t' | '\r');
+    let allowed = |c: char| match c {
+        '\n' | '\t' | '\r' => true,
+        '\u{FFFE}' | '\u{FFFF}' => false,
+        c => !c.is_control(),
+    };
     text.chars().map(|c| if allowed(c) { c } else { '\u{FFFD}' }).collect()
 }
 

@@ -73,13 +73,16 @@ fn method_name(raw: &RawRequest) -> Option<String> {
 
 /// Who signed: the partner of `app_key`, and which of its secrets fits.
 fn signer<'a>(parts: &SignedParts<'_>, access: &'a Access) -> Result<(&'a Partner, usize), Distrust> {
+    if parts.too_many() {
+        return Err(Distrust::TooManyParameters(sign::MAX_PARAMETERS));
+    }
     let app_key = parts.text("app_key").ok_or(Distrust::MissingParameter("app_key"))?;
-    let partner = access.partner(&app_key).ok_or_else(|| Distrust::UnknownCaller(app_key.into_owned()))?;
+    let partner = access.partner(&app_key).ok_or_else(|| Distrust::unknown_caller(&app_key))?;
     let named = parts.text("sign_method").filter(|name| !name.is_empty());
     let method = named.as_deref().map_or(Ok(SignMethod::Md5), str::parse).ok();
-    let method = method.filter(|method| partner.sign_methods.contains(method)).ok_or_else(|| {
-        Distrust::SignMethodNotAllowed(named.as_deref().unwrap_or(SignMethod::Md5.as_str()).to_owned())
-    })?;
+    let method = method
+        .filter(|method| partner.sign_methods.contains(method))
+        .ok_or_else(|| Distrust::sign_method(named.as_deref().unwrap_or(SignMethod::Md5.as_str())))?;
     parts.value("sign").ok_or(Distrust::MissingParameter("sign"))?;
     let fits = |secret: &crate::access::Secret| parts.is_signed_with(method, secret.expose());
     let secret_index = partner.secrets.iter().position(fits).ok_or(Distrust::WrongSignature)?;
@@ -89,7 +92,7 @@ fn signer<'a>(parts: &SignedParts<'_>, access: &'a Access) -> Result<(&'a Partne
 /// The signature came first, so that only a partner's clock is ever reported as wrong.
 fn check_timestamp(parts: &SignedParts<'_>, partner: &Partner, now: Timestamp) -> Result<(), Distrust> {
     let text = parts.text("timestamp").ok_or(Distrust::MissingParameter("timestamp"))?;
-    let stated = parse_gmt8(&text).ok_or_else(|| Distrust::UnreadableTimestamp(text.into_owned()))?;
+    let stated = parse_gmt8(&text).ok_or_else(|| Distrust::timestamp(&text))?;
     let offset_s = stated.as_second().saturating_sub(now.as_second());
     let window_s = partner.timestamp_window_s;
     if offset_s.saturating_abs() > window_s {

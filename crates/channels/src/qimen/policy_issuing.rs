@@ -115,7 +115,7 @@ impl Form {
             insure_time: time("insureTime"),
             effect_time: time("effectTime"),
             expire_time: time("expireTime"),
-            insure_period: fields.optional("insurePeriod", "不为负的整数", |text| text.parse().ok()),
+            insure_period: fields.optional("insurePeriod", "不为负的整数", whole_number),
             amount: amount("amount"),
             amount_of_cny: fields.optional("amountOfCny", AMOUNT, |text| text.parse().ok()),
             premium: amount("premium"),
@@ -179,6 +179,14 @@ impl Form {
     }
 }
 
+/// `40`, and `40.0` where a platform's serialiser writes numbers so.
+fn whole_number(text: &str) -> Option<u32> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let is_whole = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
+    let digits = whole.bytes().all(|digit| digit.is_ascii_digit());
+    (is_whole && digits).then(|| whole.parse().ok())?
+}
+
 fn subject_matter(fields: &Fields<'_>) -> SubjectMatter {
     SubjectMatter {
         subject_matter_id: fields.text("subjectMatterId"),
@@ -228,6 +236,6 @@ fn extensions(fields: &Fields<'_>) -> Extensions {
         premium_fund_stream_no: fields.text("premiumFundStreamNo"),
         agree_on_send_time: fields.text("agreeOnSendTime"),
         insurance_types: fields.text("insuranceTypes"),
-        other: fields.others(&["premiumFundStreamNo", "agreeOnSendTime", "insuranceTypes"]).collect(),
+        other: fields.others(&["premiumFundStreamNo", "agreeOnSendTime", "insuranceTypes"]),
     }
 }

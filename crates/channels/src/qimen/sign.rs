@@ -19,11 +19,16 @@ use crate::sign_method::SignMethod;
 /// The header that names the headers which take part in the signature.
 const SIGN_LIST: &str = "top-sign-list";
 
+/// The most parameters that are looked at: platforms send two dozen, and sorting is paid for before anything is known
+/// of the caller.
+pub const MAX_PARAMETERS: usize = 1_000;
+
 /// The parameters of a request in the order in which they are signed, and the body when it is signed as text.
 #[derive(Debug)]
 pub struct SignedParts<'a> {
     parameters: Vec<(Piece<'a>, Piece<'a>)>,
     body: &'a [u8],
+    too_many: bool,
 }
 
 impl<'a> SignedParts<'a> {
@@ -33,9 +38,13 @@ impl<'a> SignedParts<'a> {
         let form = BodyKind::of(&raw.headers) == BodyKind::Form;
         let mut parameters = listed_headers(&raw.headers);
         if form {
-            parameters.extend(pairs(&raw.body));
+            parameters.extend(pairs(&raw.body).take(MAX_PARAMETERS + 1));
         }
-        parameters.extend(pairs(&raw.query));
+        parameters.extend(pairs(&raw.query).take(MAX_PARAMETERS + 1));
+        let too_many = parameters.len() > MAX_PARAMETERS;
+        if too_many {
+            parameters.clear();
+        }
         let charset = charset(&raw.headers);
         parameters.sort_by(|(a, _), (b, _)| by_code_unit(a, b, charset));
         // The sort is stable: of equal names the last collected stands last, and stays.
@@ -47,7 +56,12 @@ impl<'a> SignedParts<'a> {
             }
         }
         let body: &[u8] = if form { &[] } else { &raw.body };
-        Self { parameters: kept, body }
+        Self { parameters: kept, body, too_many }
+    }
+
+    /// Whether there are more than [`MAX_PARAMETERS`]; then none is looked at.
+    pub fn too_many(&self) -> bool {
+        self.too_many
     }
 
     /// The value of a parameter, `sign` included, in the bytes of the request's charset.
@@ -83,7 +97,8 @@ impl<'a> SignedParts<'a> {
     /// Whether `secret` makes the signature that came, compared in constant time.
     pub fn is_signed_with(&self, method: SignMethod, secret: &str) -> bool {
         let ours = self.signature(method, secret);
-        self.value("sign").is_some_and(|theirs| bool::from(ours.as_bytes().ct_eq(theirs)))
+        let theirs = self.value("sign").filter(|theirs| !theirs.is_empty());
+        theirs.is_some_and(|theirs| bool::from(ours.as_bytes().ct_eq(theirs)))
     }
 }
 
@@ -168,6 +183,15 @@ mod tests {
     fn gbk_is_signed_as_the_bytes_it_came_in() {
         let raw = request("application/json;charset=GBK", "name=%D5%C5", b"{}");
         assert_eq!(SignedParts::of(&raw).string_to_sign(), b"name\xD5\xC5{}");
+    }
+
+    #[test]
+    fn more_parameters_than_platforms_send_are_not_looked_at() {
+        let query = |count: usize| (0..count).map(|n| format!("名{n}=1")).collect::<Vec<_>>().join("&");
+        assert!(!SignedParts::of(&request("application/json", &query(MAX_PARAMETERS), b"")).too_many());
+        let raw = request("application/json", &query(MAX_PARAMETERS + 1), b"");
+        assert!(SignedParts::of(&raw).too_many());
+        assert_eq!(SignedParts::of(&raw).value("名1"), None);
     }
 
     fn parameters() -> impl Strategy<Value = Vec<(String, String)>> {

@@ -97,6 +97,21 @@ fn the_example_as_printed_reads_the_same_in_all_three_spellings() {
 }
 
 #[test]
+fn extensions_are_kept_and_read_the_same_in_json_and_xml() {
+    let mut tree: Value = serde_json::from_str(EXAMPLE).unwrap();
+    tree["attrs"]["x"] = json!(1);
+    tree["insurePeriod"] = serde_json::from_str("40.0").unwrap();
+    let from_json = application(&signed("application/json", tree.to_string().as_bytes(), "", "new"));
+    assert_eq!(from_json["attrs"]["x"], "1");
+    assert_eq!(from_json["insurePeriod"].to_string(), "40");
+    let xml = include_str!("golden/policy_issuing/example.xml").replace("<attrs>", "<attrs>\n  <x> 1 </x>\n  ");
+    assert_eq!(application(&signed("text/xml", xml.as_bytes(), "", "new")), from_json);
+    let Command::IssuePolicy(read) = decode(&signed("text/xml", xml.as_bytes(), "", "new")).unwrap().command;
+    let kept = serde_json::to_string(&read).unwrap();
+    assert_eq!(serde_json::from_str::<baoqiao_domain::issuing::PolicyApplication>(&kept).unwrap(), *read);
+}
+
+#[test]
 fn the_example_reads_the_same_in_gbk() {
     let (gbk, _, unmappable) = encoding_rs::GBK.encode(EXAMPLE);
     assert!(!unmappable);

@@ -9,6 +9,7 @@ pub mod keyring;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -56,8 +57,10 @@ impl Purpose {
 }
 
 /// A sealed value: format, key id, nonce, ciphertext with its tag.
+///
+/// Cheap to clone: a batch holds the same content in several rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sealed(Vec<u8>);
+pub struct Sealed(Bytes);
 
 impl Sealed {
     /// What the ledger stores.
@@ -67,7 +70,7 @@ impl Sealed {
 
     /// What the ledger has stored.
     pub fn from_stored(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        Self(bytes.into())
     }
 }
 
@@ -113,12 +116,20 @@ impl Link {
     }
 }
 
+/// HMAC fills a key that is shorter than its block with zeros.
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    let mut block = [0; 64];
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    Hmac::new(&block.into())
+}
+
 /// Seals, opens and blinds with the keys of one ledger.
 pub struct Vault {
     current: (KeyId, Xaes256Gcm),
     ciphers: Vec<(KeyId, Xaes256Gcm)>,
-    index_key: [u8; 32],
-    link_key: [u8; 32],
+    /// Keyed once: each digest starts from a copy.
+    index_mac: Hmac<Sha256>,
+    link_mac: Hmac<Sha256>,
     entropy: Entropy,
 }
 
@@ -131,8 +142,8 @@ impl Vault {
         Self {
             current: (id.clone(), cipher(key)),
             ciphers,
-            index_key: *keyring.index_key(),
-            link_key: *keyring.link_key(),
+            index_mac: keyed(keyring.index_key()),
+            link_mac: keyed(keyring.link_key()),
             entropy,
         }
     }
@@ -154,7 +165,7 @@ impl Vault {
         bytes.extend_from_slice(id);
         bytes.extend_from_slice(&nonce);
         bytes.extend_from_slice(&ciphertext);
-        Ok(Sealed(bytes))
+        Ok(Sealed(bytes.into()))
     }
 
     /// Opens a sealed value.
@@ -162,7 +173,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::NotSealed`], [`VaultError::UnknownKey`] and [`VaultError::Altered`].
     pub fn open(&self, purpose: Purpose, sealed: &Sealed) -> Result<Vec<u8>, VaultError> {
-        let [FORMAT, id_length, rest @ ..] = sealed.0.as_slice() else { return Err(VaultError::NotSealed) };
+        let [FORMAT, id_length, rest @ ..] = &*sealed.0 else { return Err(VaultError::NotSealed) };
         let (id, rest) = rest.split_at_checked(usize::from(*id_length)).ok_or(VaultError::NotSealed)?;
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::NotSealed)?;
         let known = self.ciphers.iter().find(|(known, _)| known.as_str().as_bytes() == id);
@@ -171,9 +182,8 @@ impl Vault {
         cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|_| VaultError::Altered)
     }
 
-    fn keyed_digest(key: &[u8; 32], pieces: &[&[u8]]) -> [u8; 32] {
-        // HMAC takes a key of any length: the error cannot occur.
-        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key) else { return [0; 32] };
+    fn keyed_digest(keyed: &Hmac<Sha256>, pieces: &[&[u8]]) -> [u8; 32] {
+        let mut mac = keyed.clone();
         for piece in pieces {
             // Lengths keep ("ab", "c") and ("a", "bc") apart.
             mac.update(&u64::try_from(piece.len()).unwrap_or(u64::MAX).to_be_bytes());
@@ -185,7 +195,7 @@ impl Vault {
     /// The digest by which two messages with the same content are known. Keyed, since contents hold ID numbers,
     /// which a plain digest lets anyone who has the ledger guess.
     pub fn fingerprint(&self, content: &[u8]) -> Fingerprint {
-        Fingerprint(Self::keyed_digest(&self.index_key, &[b"fingerprint", content]))
+        Fingerprint(Self::keyed_digest(&self.index_mac, &[b"fingerprint", content]))
     }
 
     /// The digest by which a person is found.
@@ -194,7 +204,7 @@ impl Vault {
             PersonKeyKind::LicenseNo => b"license-no",
             PersonKeyKind::Phone => b"phone",
         };
-        let digest = Self::keyed_digest(&self.index_key, &[b"person", kind, key.value.as_bytes()]);
+        let digest = Self::keyed_digest(&self.index_mac, &[b"person", kind, key.value.as_bytes()]);
         let mut short = [0; 16];
         short.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
         BlindIndex(short)
@@ -202,7 +212,7 @@ impl Vault {
 
     /// The token that makes an address unguessable: 128 bits, 22 characters.
     pub fn link_token(&self, link: Link, subject: &str) -> String {
-        let digest = Self::keyed_digest(&self.link_key, &[link.label(), subject.as_bytes()]);
+        let digest = Self::keyed_digest(&self.link_mac, &[link.label(), subject.as_bytes()]);
         URL_SAFE_NO_PAD.encode(digest.get(..16).unwrap_or_default())
     }
 
