@@ -18,7 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// 保桥: the gateway between an insurer's core system and the platforms that sell its policies.
 #[derive(Parser)]
-#[command(name = "baoqiao", version, about, propagate_version = true, max_term_width = 100)]
+#[command(name = "baoqiao", version, propagate_version = true, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

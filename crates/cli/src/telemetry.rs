@@ -34,7 +34,8 @@ pub(crate) fn start(config: &LogConfig) -> io::Result<Log> {
     let (sender, receiver) = sync_channel(WAITING_LINES);
     let lost = Arc::new(AtomicU64::new(0));
     let lines = Lines { sender, lost: Arc::clone(&lost) };
-    let write = move || write_all(&receiver, &lost, GATHERING, &mut io::stderr());
+    let format = config.format;
+    let write = move || write_all(&receiver, &lost, format, GATHERING, &mut io::stderr());
     let writer = std::thread::Builder::new().name("log".to_owned()).spawn(write)?;
     let builder =
         tracing_subscriber::fmt().with_writer(lines.clone()).with_max_level(LevelFilter::from_level(config.level));
@@ -83,7 +84,13 @@ impl Write for &Lines {
     }
 }
 
-fn write_all(lines: &Receiver<Vec<u8>>, lost: &AtomicU64, gathering: Duration, output: &mut impl Write) {
+fn write_all(
+    lines: &Receiver<Vec<u8>>,
+    lost: &AtomicU64,
+    format: LogFormat,
+    gathering: Duration,
+    output: &mut impl Write,
+) {
     let mut chunk = Vec::with_capacity(CHUNK_BYTES);
     while let Ok(first) = lines.recv() {
         let mut ended = first.is_empty();
@@ -95,9 +102,7 @@ fn write_all(lines: &Receiver<Vec<u8>>, lost: &AtomicU64, gathering: Duration, o
         }
         let missing = lost.swap(0, Ordering::Relaxed);
         if missing > 0 {
-            chunk.extend_from_slice(
-                format!("{missing} log lines were lost: they came faster than they were read\n").as_bytes(),
-            );
+            chunk.extend_from_slice(lost_line(format, missing).as_bytes());
         }
         // Nobody is left to tell that the log cannot be written.
         let _ = output.write_all(&chunk);
@@ -106,6 +111,13 @@ fn write_all(lines: &Receiver<Vec<u8>>, lost: &AtomicU64, gathering: Duration, o
             return;
         }
         gather(gathering);
+    }
+}
+
+fn lost_line(format: LogFormat, missing: u64) -> String {
+    match format {
+        LogFormat::Text => format!("{missing} log lines were lost: they came faster than they were read\n"),
+        LogFormat::Json => format!("{{\"level\":\"WARN\",\"message\":\"log lines were lost\",\"lines\":{missing}}}\n"),
     }
 }
 
@@ -128,7 +140,7 @@ mod tests {
         }
         drop(lines);
         let mut output = Vec::new();
-        write_all(&receiver, &lost, Duration::ZERO, &mut output);
+        write_all(&receiver, &lost, LogFormat::Text, Duration::ZERO, &mut output);
         let written = String::from_utf8(output).unwrap();
         assert_eq!(written, "a\nb\n1 log lines were lost: they came faster than they were read\n");
     }
@@ -139,7 +151,7 @@ mod tests {
         sender.send(b"a\n".to_vec()).unwrap();
         sender.send(Vec::new()).unwrap();
         let mut output = Vec::new();
-        write_all(&receiver, &AtomicU64::new(0), Duration::ZERO, &mut output);
+        write_all(&receiver, &AtomicU64::new(0), LogFormat::Json, Duration::ZERO, &mut output);
         assert_eq!(output, b"a\n");
     }
 }

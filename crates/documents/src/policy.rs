@@ -45,7 +45,7 @@ const POLICY_FIELDS: &[Field] = &[
     field("subject_name", "标的名称, what is insured; may be long"),
     field("subject_category", "标的类别"),
     field("subject_id", "标的编号"),
-    field("order_amount", "订单金额, with currency sign, such as ¥101,800.00"),
+    field("order_amount", "订单金额, as the platform sent it: its document names no unit"),
     field("seller", "卖家, name or id of the seller"),
     field("buyer", "买家, name or id of the buyer"),
     field("sum_insured", "保险金额 in figures, with currency sign, such as ¥1,018.00"),

@@ -152,7 +152,7 @@ impl Gateway {
             template_sha256,
             fonts: Fonts::embedded(),
             clock: Arc::clone(&clock),
-            making: tokio::sync::Semaphore::new(DOCUMENTS_AT_ONCE),
+            making: Arc::new(tokio::sync::Semaphore::new(DOCUMENTS_AT_ONCE)),
         };
         let inbound = inbound(&config, ledger.clone(), vault, catalogue, clock);
         let parts = Parts { inbound: Arc::new(inbound), documents: Arc::new(documents), ledger };

@@ -16,7 +16,7 @@ use baoqiao_simulator::example::{ISSUING_METHOD, ISSUING_REQUEST};
 use baoqiao_simulator::qimen::{Answer, Call, Charset, Document, Verdict};
 
 use crate::failure::{Failure, Outcome};
-use crate::shutdown;
+use crate::shutdown::Signals;
 
 /// See it work: start a gateway and let the platform call it
 #[derive(clap::Args)]
@@ -42,13 +42,13 @@ pub(crate) fn run(args: &Args) -> Outcome {
             // A sender that is gone stops the gateway as well.
             let _ = stopped.await;
         }));
-        let interrupted = shutdown::requested()?;
+        let mut signals = Signals::listen()?;
         say(&format!("gateway   {base}   ledger in {}\n", directory.path().display()));
         let played =
             Platform { url: format!("{base}/qimen"), secret, client: Client::new(ANSWER_TIMEOUT)? }.play().await;
         if played.is_ok() && !args.exit {
             say("\nThe gateway stays up; Ctrl-C ends it.");
-            interrupted.await;
+            signals.next().await;
         }
         let _ = stop.send(());
         running.await?;

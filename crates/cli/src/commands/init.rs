@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// The secret that belongs to it, or @FILE with it
     #[arg(long, requires = "app_key", value_parser = secret)]
     secret: Option<Secret>,
-    /// Replace an existing baoqiao.toml; an existing keys.toml is always kept
+    /// Replace an existing baoqiao.toml, which is kept as baoqiao.toml.bak; an existing keys.toml is always kept
     #[arg(long)]
     force: bool,
 }
@@ -109,13 +109,16 @@ fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     write().map_err(|error| at(path, &error))
 }
 
-/// As [`write_private`], in place of what may be there: that stays whole until the new file is.
+/// As [`write_private`], in place of what may be there: that is kept as a backup.
 fn replace_private(path: &Path, text: &str) -> Result<(), Failure> {
     let unfinished = path.with_extension("toml.new");
     if exists(&unfinished)? {
         fs::remove_file(&unfinished).map_err(|error| at(&unfinished, &error))?;
     }
     write_private(&unfinished, text)?;
+    if exists(path)? {
+        fs::rename(path, path.with_extension("toml.bak")).map_err(|error| at(path, &error))?;
+    }
     fs::rename(&unfinished, path).map_err(|error| at(path, &error))
 }
 

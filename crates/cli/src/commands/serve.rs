@@ -9,7 +9,8 @@ use baoqiao_gateway::gateway::Gateway;
 
 use super::load_config;
 use crate::failure::Outcome;
-use crate::{shutdown, telemetry};
+use crate::shutdown::Signals;
+use crate::telemetry;
 
 /// Run the gateway
 #[derive(clap::Args)]
@@ -30,15 +31,34 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let log = telemetry::start(&config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
-        let stop = shutdown::requested()?;
+        let mut signals = Signals::listen()?;
         let (partners, products) = (config.partners.len(), config.catalogue.products().count());
         let gateway = Gateway::start(config, Arc::new(SystemClock)).await?;
         let (address, public_url) = (gateway.address(), gateway.public_url());
         tracing::info!(%address, public_url, partners, products, "gateway ready");
-        gateway.run(stop).await;
+        until_stopped(gateway, &mut signals).await;
         tracing::info!("gateway stopped");
         Ok(ExitCode::SUCCESS)
     });
     log.finish();
     served
+}
+
+/// The first signal lets calls under way finish, the second does not wait for them.
+async fn until_stopped(gateway: Gateway, signals: &mut Signals) {
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = gateway.run(async {
+        // A sender that is gone stops the gateway as well.
+        let _ = stopped.await;
+    });
+    tokio::pin!(running);
+    tokio::select! {
+        () = &mut running => return,
+        () = signals.next() => tracing::info!("stopping: calls under way may finish; a second signal cuts them off"),
+    }
+    let _ = stop.send(());
+    tokio::select! {
+        () = running => {}
+        () = signals.next() => tracing::warn!("calls under way were cut off"),
+    }
 }

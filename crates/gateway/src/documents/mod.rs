@@ -112,7 +112,7 @@ pub struct Documents {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How many may be laid out at once.
-    pub making: Semaphore,
+    pub making: Arc<Semaphore>,
 }
 
 impl Documents {
@@ -122,16 +122,22 @@ impl Documents {
     /// See [`DocumentError`].
     pub async fn of_policy(self: &Arc<Self>, policy_no: PolicyNumber) -> Result<Option<Document>, DocumentError> {
         let this = Arc::clone(self);
-        let _turn = self.making.acquire().await.map_err(|_| DocumentError::CutOff)?;
-        let found = tokio::task::spawn_blocking(move || this.find_or_make(&policy_no)).await;
-        match found.map_err(|_| DocumentError::CutOff)?? {
-            Found::Nothing => Ok(None),
-            Found::Kept(document) => Ok(Some(document)),
-            Found::Made(document, row) => {
-                self.ledger.keep_document(*row).await?;
-                Ok(Some(document))
-            }
-        }
+        let found = tokio::task::spawn_blocking(move || this.find(&policy_no)).await;
+        let record = match found.map_err(|_| DocumentError::CutOff)?? {
+            Found::Nothing => return Ok(None),
+            Found::Kept(document) => return Ok(Some(document)),
+            Found::NotMade(record) => record,
+        };
+        let turn = Arc::clone(&self.making).acquire_owned().await.map_err(|_| DocumentError::CutOff)?;
+        let this = Arc::clone(self);
+        // The turn ends with the work, also when the caller has gone.
+        let made = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            this.make(&record)
+        });
+        let (document, row) = made.await.map_err(|_| DocumentError::CutOff)??;
+        self.ledger.keep_document(row).await?;
+        Ok(Some(document))
     }
 
     /// A policy as the verification page tells it.
@@ -144,7 +150,7 @@ impl Documents {
         Ok(read.map_err(|_| DocumentError::CutOff)??)
     }
 
-    fn find_or_make(&self, policy_no: &PolicyNumber) -> Result<Found, DocumentError> {
+    fn find(&self, policy_no: &PolicyNumber) -> Result<Found, DocumentError> {
         let Some(record) = self.reader.policy(policy_no)? else { return Ok(Found::Nothing) };
         if let Some(kept) = self.reader.document(policy_no.sequence())? {
             let pdf = self.vault.open(Purpose::Document, &kept.pdf)?;
@@ -153,10 +159,10 @@ impl Documents {
             }
             return Ok(Found::Kept(Document { pdf, sha256: kept.sha256 }));
         }
-        self.make(&record)
+        Ok(Found::NotMade(Box::new(record)))
     }
 
-    fn make(&self, record: &PolicyRecord) -> Result<Found, DocumentError> {
+    fn make(&self, record: &PolicyRecord) -> Result<(Document, DocumentRow), DocumentError> {
         let policy = &record.policy;
         let content = self.vault.open(Purpose::Content, &record.content)?;
         let application: PolicyApplication = serde_json::from_slice(&content)?;
@@ -187,12 +193,12 @@ impl Documents {
             made_at: self.clock.now(),
             pdf: self.vault.seal(Purpose::Document, &rendered.pdf)?,
         };
-        Ok(Found::Made(Document { pdf: rendered.pdf, sha256 }, Box::new(row)))
+        Ok((Document { pdf: rendered.pdf, sha256 }, row))
     }
 }
 
 enum Found {
     Nothing,
     Kept(Document),
-    Made(Document, Box<DocumentRow>),
+    NotMade(Box<PolicyRecord>),
 }

@@ -85,7 +85,9 @@ pub struct Keyring {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// The file cannot be read.
-    #[error("key file {path}: {source}; `baoqiao init` makes one")]
+    #[error(
+        "key file {path}: {source}; restore it from its backup: no other opens this ledger (`baoqiao init` makes one for a new ledger)"
+    )]
     Unreadable {
         /// Where it was looked for.
         path: PathBuf,

@@ -5,6 +5,8 @@ mod reader;
 mod rows;
 mod writer;
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,12 +19,14 @@ pub use reader::SqliteReader;
 pub use writer::SqliteStore;
 
 /// Another process (a backup, a person with the sqlite3 shell) may hold the file for this long before a batch fails.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+///
+/// A batch may wait twice, and both waits fit into the patience that platforms have by default.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A message with its sealed request takes some 4 KiB: on pages of that size, half of each would stay empty;
 /// on larger ones, each index entry would write more of the log than it needs to.
 const PAGE_BYTES: u32 = 8_192;
 /// The writer itself moves the log into the file once it is this long (32 MiB), and so begins it anew: a page that
-/// many policies touch is written once instead of often, and the log never grows on.
+/// many policies touch is written once instead of often, and the log begins anew unless a long reader holds it.
 const CHECKPOINT_PAGES: u32 = 4_096;
 /// Pages of cache a connection, negative in KiB: the newest pages of every table and index fit with room.
 const CACHE_KIB: i64 = -65_536;
@@ -33,10 +37,28 @@ const MARK: &[u8] = b"baoqiao ledger";
 /// # Errors
 /// When the file cannot be opened, is newer than this program, or was sealed with other keys.
 pub fn open(path: &Path, vault: &Vault) -> Result<(SqliteStore, SqliteReader), StoreError> {
+    make_private(path).map_err(|error| StoreError { context: "opening the ledger", reason: error.to_string() })?;
     let mut writer = connect(path)?;
     migrations::run(&mut writer)?;
     check_keys(&writer, vault)?;
     Ok((SqliteStore::new(writer), SqliteReader::new(path.to_owned())))
+}
+
+/// Makes a ledger's file that only its owner can read, if there is none; SQLite gives its other files the same mode.
+/// Said aloud, since a ledger that is new by mistake has forgotten every answer.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut new = OpenOptions::new();
+    new.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut new, 0o600);
+    match new.open(path) {
+        Ok(_) => {
+            tracing::warn!(path = %path.display(), "there was no ledger here: a new one is made");
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Opens an existing ledger for reading alone; a gateway may be running on it.
