@@ -12,14 +12,17 @@ use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, TemplateError, policy_
 use crate::clock::Clock;
 use crate::config::{Config, LedgerUrl};
 use crate::documents::{Documents, Links};
-use crate::http::{Allowance, Inbound, InboundLimits, Parts, Server, ServerLimits, router};
+use crate::http::{Allowance, BodyBudget, Inbound, InboundLimits, Parts, Server, ServerLimits, router};
 use crate::ledger::store::{Reader, StoreError};
-use crate::ledger::{Committer, Ledger, Rules, sqlite};
+use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules, sqlite};
 use crate::vault::Vault;
 use crate::vault::keyring::{Keyring, KeyringError};
 
 /// How many documents are laid out at once: each takes a core for some ten milliseconds, which issuing wants, too.
 const DOCUMENTS_AT_ONCE: usize = 2;
+
+/// How much memory bodies may take together, in KiB, from the first byte until the answer.
+const BODIES_KIB: u32 = 32 * 1_024;
 
 /// Why a gateway does not start.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +65,7 @@ pub struct Gateway {
     address: SocketAddr,
     public_url: String,
     router: Router,
+    ledger: Ledger,
     committer: Committer,
 }
 
@@ -155,8 +159,8 @@ impl Gateway {
             making: Arc::new(tokio::sync::Semaphore::new(DOCUMENTS_AT_ONCE)),
         };
         let inbound = inbound(&config, ledger.clone(), vault, catalogue, clock);
-        let parts = Parts { inbound: Arc::new(inbound), documents: Arc::new(documents), ledger };
-        Ok(Self { server, address, public_url, router: router(parts), committer })
+        let parts = Parts { inbound: Arc::new(inbound), documents: Arc::new(documents), ledger: ledger.clone() };
+        Ok(Self { server, address, public_url, router: router(parts), ledger, committer })
     }
 
     /// The address that it listens on.
@@ -170,10 +174,20 @@ impl Gateway {
     }
 
     /// Serves until `stop` completes, lets what is under way finish, and waits until all of it is durable.
-    pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { server, router, committer, .. } = self;
-        server.serve(router, stop).await;
-        committer.finish().await;
+    ///
+    /// # Errors
+    /// When the committer ended before it was told to: nothing could be answered any more, and whoever runs the
+    /// process should start it again.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), CommitterPanicked> {
+        let Self { server, router, ledger, committer, .. } = self;
+        let stop_or_end = async {
+            tokio::select! {
+                () = stop => {}
+                () = ledger.ended() => tracing::error!("the committer has ended; the gateway stops"),
+            }
+        };
+        server.serve(router, stop_or_end).await;
+        committer.finish().await
     }
 }
 
@@ -198,5 +212,6 @@ fn inbound(
         clock,
         limits,
         strangers: Allowance::new(config.traffic.stranger_records_per_minute),
+        bodies: BodyBudget::new(BODIES_KIB),
     }
 }

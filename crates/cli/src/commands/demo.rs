@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             signals.next().await;
         }
         let _ = stop.send(());
-        running.await?;
+        running.await??;
         played.map(|()| ExitCode::SUCCESS)
     })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use baoqiao_gateway::clock::SystemClock;
 use baoqiao_gateway::gateway::Gateway;
+use baoqiao_gateway::ledger::CommitterPanicked;
 
 use super::load_config;
 use crate::failure::Outcome;
@@ -36,7 +37,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let gateway = Gateway::start(config, Arc::new(SystemClock)).await?;
         let (address, public_url) = (gateway.address(), gateway.public_url());
         tracing::info!(%address, public_url, partners, products, "gateway ready");
-        until_stopped(gateway, &mut signals).await;
+        until_stopped(gateway, &mut signals).await?;
         tracing::info!("gateway stopped");
         Ok(ExitCode::SUCCESS)
     });
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 /// The first signal lets calls under way finish, the second does not wait for them.
-async fn until_stopped(gateway: Gateway, signals: &mut Signals) {
+async fn until_stopped(gateway: Gateway, signals: &mut Signals) -> Result<(), CommitterPanicked> {
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let running = gateway.run(async {
         // A sender that is gone stops the gateway as well.
@@ -53,12 +54,15 @@ async fn until_stopped(gateway: Gateway, signals: &mut Signals) {
     });
     tokio::pin!(running);
     tokio::select! {
-        () = &mut running => return,
+        ended = &mut running => return ended,
         () = signals.next() => tracing::info!("stopping: calls under way may finish; a second signal cuts them off"),
     }
     let _ = stop.send(());
     tokio::select! {
-        () = running => {}
-        () = signals.next() => tracing::warn!("calls under way were cut off"),
+        ended = running => ended,
+        () = signals.next() => {
+            tracing::warn!("calls under way were cut off");
+            Ok(())
+        }
     }
 }

@@ -31,8 +31,10 @@ async fn the_example_as_printed_is_issued_and_every_spelling_of_it_is_a_retry() 
             }
         }
     }
+    let listed = vec![(http::HeaderName::from_static("x-trace"), "踪迹/1".to_owned())];
+    assert_eq!(gateway.call(Call { signed_headers: listed, ..example() }).await.body, first.body);
     assert_eq!(gateway.count("SELECT count(*) FROM policies"), 1);
-    assert_eq!(gateway.count("SELECT count(*) FROM messages WHERE verdict = 'replayed'"), 24);
+    assert_eq!(gateway.count("SELECT count(*) FROM messages WHERE verdict = 'replayed'"), 25);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 
 use baoqiao_simulator::qimen::Call;
 
-use crate::gateway::{Gateway, SECRET, example, field};
+use crate::gateway::{Gateway, SECRET, example, example_with, field};
 
 fn impatient() -> Gateway {
     Gateway::start_with(|sample| {
@@ -94,6 +94,7 @@ async fn logs_are_text_or_json_and_tell_no_secret_and_no_person() {
             Gateway::start_with(|sample| sample.replace("format = \"text\"", &format!("format = \"{format}\"")));
         gateway.call(example()).await;
         gateway.call(Call { break_signature: true, ..example() }).await;
+        gateway.call(Call { app_key: SECRET.to_owned(), ..example() }).await;
         gateway.stop();
         let log = gateway.log();
         assert!(log.contains(mark), "{log}");
@@ -106,4 +107,55 @@ async fn logs_are_text_or_json_and_tell_no_secret_and_no_person() {
             assert!(lines.into_iter().all(|line| line.unwrap().is_object()));
         }
     }
+}
+
+#[tokio::test]
+async fn a_strangers_trace_is_short_however_long_the_message() {
+    let mut gateway = Gateway::start();
+    let long = example_with(|body| drop(body.insert("pad".to_owned(), "x".repeat(500_000).into())));
+    gateway.call(Call { break_signature: true, ..long }).await;
+    let key = "1".repeat(20_000);
+    gateway.call(Call { app_key: key.clone(), timestamp: Some(key), ..example() }).await;
+    gateway.stop();
+    assert_eq!(gateway.count("SELECT count(*) FROM strangers"), 2);
+    assert!(gateway.count("SELECT max(length(request)) FROM strangers") < 9_000);
+    assert!(gateway.count("SELECT max(length(reason)) FROM strangers") < 200);
+    assert_eq!(gateway.count("SELECT max(body_bytes) > 500000 FROM strangers"), 1);
+    assert!(gateway.log().lines().all(|line| line.len() < 1_000));
+}
+
+/// Holds the ledger's write lock, as a backup or a person with a shell may.
+fn lock(gateway: &Gateway) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(gateway.directory().join("ledger.db")).unwrap();
+    connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn a_call_that_takes_too_long_is_refused_for_now_and_its_retry_answered_from_the_ledger() {
+    let gateway =
+        Gateway::start_with(|sample| sample.replace("request_deadline_ms = 3000", "request_deadline_ms = 100"));
+    let locked = lock(&gateway);
+    let refused = gateway.call(example()).await;
+    assert_eq!(field(&refused, &["errorCode"]), "SYSTEM_BUSY");
+    locked.execute_batch("ROLLBACK").unwrap();
+    let mut answer = gateway.call(example()).await;
+    // The first may still be on its way to the disk; the platform would come again as well.
+    while field(&answer, &["errorCode"]) == "SYSTEM_BUSY" {
+        answer = gateway.call(example()).await;
+    }
+    assert_eq!(field(&answer, &["success"]), "true");
+    assert_eq!(gateway.count("SELECT count(*) FROM policies"), 1);
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_locked_is_ready_again_with_no_call_and_no_restart() {
+    let gateway = Gateway::start();
+    let locked = lock(&gateway);
+    let refused = gateway.call(example()).await;
+    assert_eq!(field(&refused, &["errorCode"]), "LEDGER_UNAVAILABLE");
+    assert_eq!(gateway.get("/readyz").await.0, 503);
+    locked.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(gateway.get("/readyz").await.0, 200);
+    assert_eq!(field(&gateway.call(example()).await, &["success"]), "true");
 }

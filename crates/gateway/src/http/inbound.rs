@@ -10,9 +10,10 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
 
 use baoqiao_channels::access::Access;
 use baoqiao_channels::channel::{CallResult, Channel, Interface, RawRequest, Reply, Verified};
@@ -22,6 +23,7 @@ use baoqiao_domain::party::PersonKey;
 use baoqiao_domain::product::Catalogue;
 use baoqiao_domain::refusal::Refusal;
 
+use super::bodies::{BodyBudget, declared_length};
 use super::strangers::Allowance;
 use crate::clock::Clock;
 use crate::ledger::store::{Arrival, Verdict};
@@ -57,6 +59,8 @@ pub struct Inbound {
     pub limits: InboundLimits,
     /// How many strangers are remembered.
     pub strangers: Allowance,
+    /// Room for bodies.
+    pub bodies: BodyBudget,
 }
 
 /// One call on its way through.
@@ -95,55 +99,76 @@ impl Inbound {
         let started = tokio::time::Instant::now();
         let (head, body) = request.into_parts();
         let peer = head.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_string()).unwrap_or_default();
-        let body = tokio::time::timeout(self.limits.body_timeout, read(body, self.limits.body_bytes)).await;
-        let (body, too_large) = match body {
-            Ok(Ok(body)) => (body, false),
-            Ok(Err(Unread::TooLarge)) => (Bytes::new(), true),
-            Ok(Err(Unread::Broken)) => return status(StatusCode::BAD_REQUEST),
-            Err(_) => return status(StatusCode::REQUEST_TIMEOUT),
+        let read = tokio::time::timeout(self.limits.body_timeout, self.read(&head.headers, body)).await;
+        let (body, _room, refusal) = match read {
+            Ok(Ok((body, room))) => (body, room, None),
+            Ok(Err(Unread::TooLarge)) => {
+                let limit_bytes = self.limits.body_bytes;
+                (Bytes::new(), None, Some(Refusal::BodyTooLarge { limit_bytes }))
+            }
+            Ok(Err(Unread::Broken)) => return unread(StatusCode::BAD_REQUEST, &peer),
+            Err(_) => return unread(StatusCode::REQUEST_TIMEOUT, &peer),
         };
         let query = Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes());
         let raw = RawRequest { query, headers: head.headers, body };
         let interface = channel.interface(&raw, &self.access);
         let path = head.uri.path().to_owned();
         let call = Call { channel, interface, raw, path, peer, received_at: self.clock.now() };
-        let answered = if too_large {
-            let refusal = Refusal::BodyTooLarge { limit_bytes: self.limits.body_bytes };
-            self.refuse_unread(&call, refusal)
-        } else {
-            self.answer(&call).await
+        let (answered, trace) = match refusal {
+            Some(refusal) => self.refuse_unread(&call, refusal),
+            None => self.answer(&call).await,
         };
-        log(&call, &answered, started.elapsed());
+        if let Trace::Logged { suppressed } = trace {
+            log(&call, &answered, suppressed, started.elapsed());
+        }
         response(answered.reply)
     }
 
-    async fn answer(&self, call: &Call) -> Answered {
+    /// Reads the body once there is room for it; a length that is declared too long is not read at all.
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Unread> {
+        let limit_bytes = self.limits.body_bytes;
+        let expected = declared_length(headers).unwrap_or(limit_bytes);
+        if expected > limit_bytes {
+            return Err(Unread::TooLarge);
+        }
+        let room = self.bodies.room_for(expected).await;
+        Ok((read(body, limit_bytes).await?, room))
+    }
+
+    async fn answer(&self, call: &Call) -> (Answered, Trace) {
         match call.channel.authenticate(&call.raw, &self.access, call.received_at) {
-            Ok(verified) => self.settle(call, &verified).await,
+            Ok(verified) => (self.settle(call, &verified).await, Trace::Logged { suppressed: 0 }),
             Err(refusal) => self.refuse_unread(call, refusal),
         }
     }
 
     /// Refuses a call of which nothing is believed; it leaves a trace only as far as strangers may.
-    fn refuse_unread(&self, call: &Call, refusal: Refusal) -> Answered {
-        if self.strangers.take(call.received_at) {
-            let kept = call.raw.body.slice(..call.raw.body.len().min(self.limits.stranger_body_bytes));
-            let dump = dump(call, &kept);
-            let dump = dump.get(..dump.len().min(2 * self.limits.stranger_body_bytes)).unwrap_or_default();
-            match self.vault.seal(Purpose::Request, dump) {
-                Ok(request) => self.ledger.record_stranger(Stranger {
-                    received_at: call.received_at,
-                    channel: call.channel.name(),
-                    peer: call.peer.clone(),
-                    reason: refusal.internal_detail().unwrap_or_else(|| refusal.public_message()),
-                    body_bytes: call.raw.body.len(),
-                    request,
-                }),
-                Err(error) => tracing::error!(%error, "a stranger's message was not recorded"),
-            }
+    fn refuse_unread(&self, call: &Call, refusal: Refusal) -> (Answered, Trace) {
+        let allowed = self.strangers.take(call.received_at);
+        if allowed.is_some() {
+            self.record_stranger(call, &refusal);
         }
         let result = Err(refusal);
-        Answered { reply: call.reply(&result), verdict: Verdict::Refused, result }
+        let answered = Answered { reply: call.reply(&result), verdict: Verdict::Refused, result };
+        (answered, allowed.map_or(Trace::None, |suppressed| Trace::Logged { suppressed }))
+    }
+
+    fn record_stranger(&self, call: &Call, refusal: &Refusal) {
+        let kept_bytes = self.limits.stranger_body_bytes;
+        let dump = dump(call, &call.raw.body.slice(..call.raw.body.len().min(kept_bytes)));
+        // The head counts as well: it may be as long as the body is.
+        let dump = dump.get(..dump.len().min(2 * kept_bytes)).unwrap_or_default();
+        match self.vault.seal(Purpose::Request, dump) {
+            Ok(request) => self.ledger.record_stranger(Stranger {
+                received_at: call.received_at,
+                channel: call.channel.name(),
+                peer: call.peer.clone(),
+                reason: refusal.internal_detail().unwrap_or_else(|| refusal.public_message()),
+                body_bytes: declared_length(&call.raw.headers).unwrap_or(call.raw.body.len()),
+                request,
+            }),
+            Err(error) => tracing::error!(%error, "a stranger's message was not recorded"),
+        }
     }
 
     async fn settle(&self, call: &Call, verified: &Verified<'_>) -> Answered {
@@ -202,6 +227,12 @@ fn unsettled(call: &Call, refusal: Refusal) -> Answered {
     Answered { reply: call.reply(&result), verdict: Verdict::Refused, result }
 }
 
+/// Whether a call is logged. Strangers' calls are as far as their allowance goes, with a count of those that were not.
+enum Trace {
+    Logged { suppressed: u64 },
+    None,
+}
+
 enum Unread {
     TooLarge,
     Broken,
@@ -233,7 +264,7 @@ fn dump(call: &Call, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn log(call: &Call, answered: &Answered, elapsed: Duration) {
+fn log(call: &Call, answered: &Answered, suppressed: u64, elapsed: Duration) {
     let outcome = answered.result.as_ref().ok();
     let refusal = answered.result.as_ref().err();
     tracing::info!(
@@ -244,6 +275,7 @@ fn log(call: &Call, answered: &Answered, elapsed: Duration) {
         policy_no = outcome.map(|outcome| outcome.policy_no().as_str()),
         code = refusal.map(|refusal| refusal.code().as_str()),
         detail = refusal.and_then(Refusal::internal_detail),
+        suppressed = (suppressed > 0).then_some(suppressed),
         elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         "call answered"
     );
@@ -256,7 +288,9 @@ fn response(reply: Reply) -> Response {
     response
 }
 
-fn status(status: StatusCode) -> Response {
+/// Half a request is nobody's: it gets no envelope and no record, only a line.
+fn unread(status: StatusCode, peer: &str) -> Response {
+    tracing::info!(peer, status = status.as_u16(), "a call did not arrive whole");
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response

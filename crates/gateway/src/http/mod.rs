@@ -1,5 +1,6 @@
 //! The gateway's HTTP side: one handler for every channel, documents, verification pages, health.
 
+mod bodies;
 mod documents;
 mod health;
 mod inbound;
@@ -10,12 +11,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use baoqiao_channels::CHANNELS;
 
 use crate::documents::Documents;
 use crate::ledger::Ledger;
 
+pub use bodies::BodyBudget;
 pub use inbound::{Inbound, InboundLimits};
 pub use server::{Server, ServerLimits};
 pub use strangers::Allowance;
@@ -42,5 +45,6 @@ pub fn router(parts: Parts) -> Router {
         let receive = move |request| async move { inbound.receive(*channel, request).await };
         router = router.route(channel.path(), post(receive));
     }
-    router
+    // No input is known to make a handler panic; should one, its caller is answered, and the line is in the log.
+    router.layer(CatchPanicLayer::custom(|_| health::panicked()))
 }

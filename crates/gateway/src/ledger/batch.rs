@@ -26,6 +26,10 @@ pub(super) struct Numbers {
     pub(super) strangers: SequenceBlock,
 }
 
+/// Where two contents differ in their partner, no more is told: fields that are not named would be guesses confirmed,
+/// about another's customers.
+const PARTNER: &str = "partner";
+
 /// Which message was first under a key, and its content: what a conflict is told against.
 struct First {
     message_id: u64,
@@ -123,7 +127,11 @@ impl<'a> Batch<'a> {
         Ok(match settle(&mut self.state, &asked.request, &mut facts) {
             Settlement::Decided(decision) => (Verdict::Accepted, Ok(self.accept(message_id, asked, *decision)?)),
             Settlement::Replayed(outcome) => (Verdict::Replayed, Ok(outcome)),
-            Settlement::Conflicting(_) => (Verdict::Conflicting, Err(self.conflict(message_id, asked)?)),
+            Settlement::Conflicting(_) => match self.conflict(message_id, asked) {
+                Ok(refusal) => (Verdict::Conflicting, Err(refusal)),
+                // What is kept for one key does not open: no reason to refuse everyone else in the batch.
+                Err(error) => (Verdict::Refused, Err(Refusal::LedgerUnavailable { internal: error.to_string() })),
+            },
             Settlement::Refused(refusal) => (Verdict::Refused, Err(refusal)),
         })
     }
@@ -156,7 +164,8 @@ impl<'a> Batch<'a> {
             differing: differing.clone(),
             content: asked.content.clone(),
         });
-        Ok(Refusal::IdempotencyConflict { key: key.key.clone(), differing })
+        let told = if differing.iter().any(|path| path == PARTNER) { vec![PARTNER.to_owned()] } else { differing };
+        Ok(Refusal::IdempotencyConflict { key: key.key.clone(), differing: told })
     }
 
     fn open_content(&self, sealed: &Sealed) -> Result<Value, StoreError> {

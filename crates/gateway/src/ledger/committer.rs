@@ -34,6 +34,7 @@ struct Waiting {
     strangers: Vec<Stranger>,
     documents: Vec<DocumentRow>,
     kept: Vec<oneshot::Sender<Result<(), StoreError>>>,
+    probes: Vec<oneshot::Sender<bool>>,
     stop: bool,
 }
 
@@ -49,6 +50,7 @@ impl Waiting {
                 self.documents.push(*document);
                 self.kept.push(done);
             }
+            Task::Probe(answer) => self.probes.push(answer),
             Task::Stop => self.stop = true,
         }
     }
@@ -61,8 +63,9 @@ impl Committer {
 
     /// Works until it is told to stop, or every sender is gone, and the queue is empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Task>) {
-        // The first call need not wait for this. A ledger that cannot be written now is told by the first batch.
-        let _ = self.set_numbers_aside(1, 1, 1);
+        // The first call need not wait for this, and a ledger that cannot be written is known before it comes.
+        let ready = self.set_numbers_aside(1, 1, 1);
+        self.note_health(&ready);
         while let Some(first) = queue.blocking_recv() {
             let mut waiting = Waiting::default();
             waiting.push(first);
@@ -80,12 +83,18 @@ impl Committer {
     fn settle(&mut self, mut waiting: Waiting) {
         let strangers = std::mem::take(&mut waiting.strangers);
         let documents = std::mem::take(&mut waiting.documents);
-        let written = self.write(&waiting.messages, &strangers, &documents);
-        if self.healthy.swap(written.is_ok(), Ordering::Relaxed) != written.is_ok() {
-            match &written {
-                Ok(_) => tracing::info!("ledger writable again"),
-                Err(error) => tracing::error!(%error, "ledger not writable"),
-            }
+        let nothing_to_write = waiting.messages.is_empty() && strangers.is_empty() && documents.is_empty();
+        if nothing_to_write && waiting.probes.is_empty() {
+            return;
+        }
+        let written = if nothing_to_write {
+            self.probe().map(|()| Vec::new())
+        } else {
+            self.write(&waiting.messages, &strangers, &documents)
+        };
+        self.note_health(&written);
+        for probe in waiting.probes {
+            let _ = probe.send(written.is_ok());
         }
         let kept = written.as_ref().map(|_| ()).map_err(StoreError::clone);
         let answers = match written {
@@ -99,6 +108,20 @@ impl Committer {
         for done in waiting.kept {
             let _ = done.send(kept.clone());
         }
+    }
+
+    fn note_health<T>(&self, written: &Result<T, StoreError>) {
+        if self.healthy.swap(written.is_ok(), Ordering::Relaxed) != written.is_ok() {
+            match written {
+                Ok(_) => tracing::info!("ledger writable again"),
+                Err(error) => tracing::error!(%error, "ledger not writable"),
+            }
+        }
+    }
+
+    /// The least that can be written: no numbers at all are set aside.
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.store.reserve(NumberBlock::Message, 0).map(|_| ())
     }
 
     fn set_numbers_aside(&mut self, policies: usize, messages: usize, strangers: usize) -> Result<(), StoreError> {

@@ -85,6 +85,8 @@ enum Task {
     Message(Box<Submission>, oneshot::Sender<Answered>),
     Stranger(Box<Stranger>),
     Document(Box<DocumentRow>, oneshot::Sender<Result<(), StoreError>>),
+    /// Whether the store can be written, asked while it could not.
+    Probe(oneshot::Sender<bool>),
     /// Nothing is taken on after this; what was, is finished.
     Stop,
 }
@@ -115,6 +117,11 @@ pub struct Committer {
     thread: JoinHandle<()>,
     tasks: mpsc::Sender<Task>,
 }
+
+/// The committer ended in a panic: what was not answered is not known to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the committer ended in a panic")]
+pub struct CommitterPanicked;
 
 impl Ledger {
     /// Starts the committer on `store`; at most `waiting_limit` tasks queue before more are refused as busy.
@@ -164,9 +171,22 @@ impl Ledger {
         kept.await.map_err(|_| unavailable("the ledger has stopped"))?
     }
 
-    /// Whether the last batch was written.
-    pub fn is_healthy(&self) -> bool {
-        self.healthy.load(Ordering::Relaxed) && !self.tasks.is_closed()
+    /// Whether the ledger takes writes: by the last batch, or, when that failed, by trying, since a load balancer
+    /// that hears no sends no batch either.
+    pub async fn is_writable(&self) -> bool {
+        if self.tasks.is_closed() {
+            return false;
+        }
+        if self.healthy.load(Ordering::Relaxed) {
+            return true;
+        }
+        let (answer, answered) = oneshot::channel();
+        self.tasks.try_send(Task::Probe(answer)).is_ok() && answered.await.unwrap_or(false)
+    }
+
+    /// Completes when the committer has ended, of itself or because it was told to.
+    pub async fn ended(&self) {
+        self.tasks.closed().await;
     }
 }
 
@@ -176,12 +196,13 @@ fn ended() -> Refusal {
 
 impl Committer {
     /// Takes nothing more on and waits until everything submitted is written.
-    pub async fn finish(self) {
+    ///
+    /// # Errors
+    /// When it had ended in a panic before.
+    pub async fn finish(self) -> Result<(), CommitterPanicked> {
         // A committer that has ended already needs no telling.
         let _ = self.tasks.send(Task::Stop).await;
         let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the committer ended in a panic");
-        }
+        if matches!(joined, Ok(Ok(()))) { Ok(()) } else { Err(CommitterPanicked) }
     }
 }

@@ -36,6 +36,9 @@ struct Fallible {
 
 impl Store for Fallible {
     fn reserve(&mut self, block: NumberBlock, count: u64) -> Result<u64, StoreError> {
+        if self.failing.load(Ordering::Relaxed) {
+            return Err(StoreError { context: "reserving numbers", reason: "disk full".to_owned() });
+        }
         self.inner.reserve(block, count)
     }
 
@@ -93,7 +96,7 @@ impl World {
     }
 
     async fn close(self) {
-        self.committer.finish().await;
+        self.committer.finish().await.unwrap();
     }
 
     fn submission(&self, changes: &Value) -> Submission {
@@ -211,6 +214,41 @@ async fn other_content_under_the_key_is_refused_and_both_are_kept() {
 }
 
 #[tokio::test]
+async fn another_partner_learns_nothing_of_what_the_first_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    world.submit(json!({})).await;
+    let guess = json!({"partner": "other", "applicantPersonalInfo": {"personName": "张𬭎三", "personPhone": "1"}});
+    let refused = world.submit(guess).await.result;
+    let differing = vec!["partner".to_owned()];
+    assert_eq!(refused, Err(Refusal::IdempotencyConflict { key: "01".to_owned(), differing }));
+    world.close().await;
+    let kept = "SELECT count(*) FROM conflicts WHERE differing LIKE '%applicantPersonalInfo.personPhone%'";
+    assert_eq!(count(directory.path(), kept), 1);
+}
+
+#[tokio::test]
+async fn one_answer_that_does_not_open_refuses_its_own_message_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    world.submit(json!({"identifier": "content"})).await;
+    world.submit(json!({"identifier": "outcome"})).await;
+    let connection = rusqlite::Connection::open(directory.path().join("ledger.db")).unwrap();
+    for column in ["content", "outcome"] {
+        let spoil = format!("UPDATE answers SET {column} = zeroblob(80) WHERE key = '{column}'");
+        assert_eq!(connection.execute(&spoil, []).unwrap(), 1);
+    }
+    for changes in [json!({"identifier": "content", "amount": "2"}), json!({"identifier": "outcome"})] {
+        let refused = world.submit(changes).await;
+        assert!(matches!(refused.result, Err(Refusal::LedgerUnavailable { .. })), "{refused:?}");
+    }
+    assert_eq!(world.submit(json!({"identifier": "3"})).await.verdict, Verdict::Accepted);
+    assert!(world.ledger.is_writable().await);
+    world.close().await;
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages WHERE verdict = 'refused'"), 2);
+}
+
+#[tokio::test]
 async fn a_refusal_is_recorded_and_blocks_no_retry() {
     let directory = tempfile::tempdir().unwrap();
     let world = World::open(directory.path());
@@ -233,10 +271,10 @@ async fn a_ledger_that_cannot_be_written_refuses_for_now_and_recovers_by_itself(
     let refused = world.submit(json!({})).await;
     assert!(matches!(refused.result, Err(Refusal::LedgerUnavailable { .. })));
     assert!(String::from_utf8(refused.reply.body).unwrap().contains("LEDGER_UNAVAILABLE"));
-    assert!(!world.ledger.is_healthy());
+    assert!(!world.ledger.is_writable().await);
     world.failing.store(false, Ordering::Relaxed);
+    assert!(world.ledger.is_writable().await, "only a call would have told");
     assert_eq!(world.submit(json!({})).await.verdict, Verdict::Accepted);
-    assert!(world.ledger.is_healthy());
     world.close().await;
     assert_eq!(count(directory.path(), "SELECT count(*) FROM messages"), 1);
 }

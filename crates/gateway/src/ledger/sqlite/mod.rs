@@ -135,3 +135,32 @@ fn none_if_no_row<T>(error: rusqlite::Error) -> rusqlite::Result<Option<T>> {
 fn failed(context: &'static str, error: &rusqlite::Error) -> StoreError {
     StoreError { context, reason: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn the_writer_syncs_every_commit_and_nobody_else_reads_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.db");
+        make_private(&path).unwrap();
+        let connection = connect(&path).unwrap();
+        let pragma = |name: &str| {
+            connection.pragma_query_value(None, name, |row| {
+                row.get::<_, String>(0).or_else(|_| Ok(row.get::<_, i64>(0)?.to_string()))
+            })
+        };
+        assert_eq!(pragma("journal_mode").unwrap(), "wal");
+        // 2 is FULL: the log is synced before a commit returns.
+        assert_eq!(pragma("synchronous").unwrap(), "2");
+        assert_eq!(pragma("page_size").unwrap(), PAGE_BYTES.to_string());
+        connection.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)").unwrap();
+        for file in std::fs::read_dir(directory.path()).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.path());
+        }
+    }
+}
