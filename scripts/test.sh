@@ -42,7 +42,7 @@ cargo test --workspace --doc --locked --quiet
 
 step 'tests'
 if cargo nextest --version >/dev/null 2>&1; then
-    cargo nextest run --workspace --locked --status-level fail --final-status-level fail
+    cargo nextest run --workspace --locked --no-fail-fast --status-level fail --final-status-level fail
 else
     cargo test --workspace --all-targets --locked
 fi

@@ -53,9 +53,14 @@ impl<'a> Fields<'a> {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 
-    /// The field as text; `None` where it is absent, null, empty or not text (which is noted).
+    /// The field as text, without blanks around it, which XML may have for its looks; `None` where it is absent, null,
+    /// blank or not text (which is noted).
     pub fn text(&self, name: &str) -> Option<String> {
         let text = self.scalar(name)?;
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
         let length = text.chars().count();
         if length > MAX_TEXT_CHARS {
             let expected = format!("至多 {MAX_TEXT_CHARS} 个字符");
@@ -66,7 +71,7 @@ impl<'a> Fields<'a> {
             self.problems.add(FieldProblem::wrong(self.path(name), "含控制字符的文本", "不含控制字符的文本"));
             return None;
         }
-        Some(text.into_owned())
+        Some(text.to_owned())
     }
 
     fn scalar(&self, name: &str) -> Option<Cow<'a, str>> {
