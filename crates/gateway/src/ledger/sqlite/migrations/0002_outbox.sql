@@ -39,6 +39,7 @@ CREATE INDEX notices_due ON notices (partner, due_ms) WHERE due_ms IS NOT NULL;
 CREATE UNIQUE INDEX one_notice_of_a_subject_is_active ON notices (subject) WHERE due_ms IS NOT NULL;
 CREATE INDEX notices_open ON notices (subject, id) WHERE state IN ('pending', 'dead');
 CREATE INDEX notices_by_subject ON notices (subject, id);
+CREATE INDEX notices_by_cause ON notices (cause_message_id) WHERE cause_message_id IS NOT NULL;
 CREATE INDEX notices_dead ON notices (id) WHERE state = 'dead';
 
 CREATE TABLE attempts (
