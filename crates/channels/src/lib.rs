@@ -7,12 +7,17 @@
 pub mod access;
 pub mod channel;
 pub mod fields;
+pub mod outbound;
 
 pub mod qimen;
 pub mod sign_method;
 pub mod top;
 
 use channel::Channel;
+use outbound::Outbound;
 
 /// Every channel through which platforms call the gateway.
 pub const CHANNELS: &[&dyn Channel] = &[&qimen::Qimen];
+
+/// Every interface by which the gateway calls platforms: one for each kind of notice.
+pub const OUTBOUND: &[&dyn Outbound] = &[];
