@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod channel;
+mod document;
 pub mod fields;
 pub mod outbound;
 

@@ -12,8 +12,9 @@ use http::HeaderMap;
 use percent_encoding::percent_decode;
 use subtle::ConstantTimeEq;
 
-use super::body::{BodyKind, charset};
+use super::body::BodyKind;
 use crate::channel::RawRequest;
+use crate::document::charset;
 use crate::sign_method::SignMethod;
 
 /// The header that names the headers which take part in the signature.
