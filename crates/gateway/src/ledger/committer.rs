@@ -112,6 +112,7 @@ impl Committer {
         let keys: Vec<&IdempotencyKey> =
             messages.iter().filter_map(|message| message.asked.as_ref().ok()).map(|asked| &asked.request.key).collect();
         let mut answers = Vec::new();
+        let mut has_notices = false;
         store.transact(&keys, &mut |loaded| {
             let mut batch = Batch::new(rules, numbers, &keys, loaded);
             messages.iter().try_for_each(|message| batch.settle(message))?;
@@ -119,8 +120,12 @@ impl Committer {
             batch.keep(documents);
             let (writes, settled) = batch.finish();
             answers = settled;
+            has_notices = !writes.notices.is_empty();
             Ok(writes)
         })?;
+        if has_notices {
+            rules.wake_outbox.ring();
+        }
         Ok(answers)
     }
 }

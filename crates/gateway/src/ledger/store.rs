@@ -7,6 +7,7 @@ use baoqiao_domain::idempotency::{Fingerprint, IdempotencyKey};
 use baoqiao_domain::policy::Policy;
 use baoqiao_domain::policy_number::PolicyNumber;
 
+use crate::outbox::store::NoticeRow;
 use crate::vault::{BlindIndex, Sealed};
 
 /// An answer as it is kept.
@@ -149,6 +150,8 @@ pub struct Writes {
     pub strangers: Vec<StrangerRow>,
     /// Documents made.
     pub documents: Vec<DocumentRow>,
+    /// Notices to be sent, in the order in which they were decided.
+    pub notices: Vec<NoticeRow>,
 }
 
 /// A policy's document.

@@ -86,6 +86,7 @@ impl World {
             vault: Arc::clone(&vault),
             document_url: Box::new(|number| format!("https://x.test/documents/{number}")),
             stranger_records: 3,
+            wake_outbox: Wake::default(),
         };
         let store = Fallible { inner: store, failing: Arc::clone(&failing) };
         let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();

@@ -48,7 +48,7 @@ fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Resul
     known(column, row.get::<_, String>(column)?.parse().ok())
 }
 
-fn known<T>(column: usize, value: Option<T>) -> rusqlite::Result<T> {
+pub(super) fn known<T>(column: usize, value: Option<T>) -> rusqlite::Result<T> {
     let unreadable = || "a value that this program cannot have written".into();
     value.ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, unreadable()))
 }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use baoqiao_domain::idempotency::{Fingerprint, IdempotencyKey};
 
+use super::outbox::{Gate, queue};
 use super::rows::millis;
 use super::{failed, none_if_no_row};
 use crate::ledger::store::{
@@ -19,11 +20,17 @@ pub(super) const SEGMENT_BITS: u32 = 16;
 /// SQLite as the ledger's writing side.
 pub struct SqliteStore {
     connection: Connection,
+    gate: Gate,
 }
 
 impl SqliteStore {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection }
+        Self { connection, gate: Gate::default() }
+    }
+
+    /// What other connections of this process that write have to pass.
+    pub fn gate(&self) -> Gate {
+        self.gate.clone()
     }
 }
 
@@ -31,6 +38,7 @@ impl Store for SqliteStore {
     fn reserve(&mut self, block: NumberBlock, count: u64) -> Result<u64, StoreError> {
         let statement = "UPDATE number_blocks SET next = next + ?2 WHERE name = ?1 RETURNING next - ?2";
         let parameters = params![block.as_str(), count];
+        let _turn = self.gate.enter();
         self.connection
             .query_row(statement, parameters, |row| row.get(0))
             .map_err(|error| failed("reserving numbers", &error))
@@ -38,6 +46,7 @@ impl Store for SqliteStore {
 
     fn transact(&mut self, keys: &[&IdempotencyKey], decide: &mut Decide<'_>) -> Result<(), StoreError> {
         let sql = |error: rusqlite::Error| failed("writing a batch", &error);
+        let _turn = self.gate.enter();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
         let loaded = keys.iter().map(|key| load_answer(&transaction, key)).collect::<Result<_, _>>().map_err(sql)?;
         write(&transaction, &decide(loaded)?).map_err(sql)?;
@@ -68,7 +77,8 @@ fn write(transaction: &Transaction<'_>, writes: &Writes) -> rusqlite::Result<()>
     writes.conflicts.iter().try_for_each(|row| write_conflict(transaction, row))?;
     writes.messages.iter().try_for_each(|row| write_message(transaction, row))?;
     writes.strangers.iter().try_for_each(|row| write_stranger(transaction, row))?;
-    writes.documents.iter().try_for_each(|row| write_document(transaction, row))
+    writes.documents.iter().try_for_each(|row| write_document(transaction, row))?;
+    writes.notices.iter().try_for_each(|row| queue(transaction, row, writes.at))
 }
 
 fn write_answer(transaction: &Transaction<'_>, row: &AcceptedRow) -> rusqlite::Result<()> {
