@@ -17,6 +17,8 @@ pub struct Scenario {
     pub(super) seed: u64,
     /// Whether a method that is none of the platform's interfaces is taken, and not refused with code 22.
     pub(super) any_method: bool,
+    /// Before every answer to a call whose system parameters are right.
+    pub(super) delay: Duration,
     /// How often an app key may call.
     pub(super) rate: Option<Rate>,
     /// The first that applies decides.
@@ -47,7 +49,7 @@ pub(super) struct Rule {
     pub(super) probability: Option<f64>,
     /// How often at most.
     pub(super) times: Option<u64>,
-    /// Before anything is answered.
+    /// Before the answer, on top of the scenario's.
     pub(super) delay: Duration,
     pub(super) action: Action,
     /// Whether the message counts as taken, where that is not as usual for the action.
@@ -133,29 +135,10 @@ impl Scenario {
         Ok(self)
     }
 
-    /// Adds a delay before every call that no rule so far applies to.
+    /// Holds back every answer so long, on top of what a rule does.
     #[must_use]
     pub fn with_delay(mut self, delay: Duration) -> Self {
-        self.rules.push(Rule::always("delay", delay, Action::Answer));
+        self.delay = delay;
         self
-    }
-}
-
-impl Rule {
-    /// Applies to every call.
-    fn always(name: &str, delay: Duration, action: Action) -> Self {
-        Self {
-            name: name.to_owned(),
-            method: None,
-            app_key: None,
-            contains: None,
-            calls: None,
-            every: None,
-            probability: None,
-            times: None,
-            delay,
-            action,
-            taken: None,
-        }
     }
 }

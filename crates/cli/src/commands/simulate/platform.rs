@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// A rule as the file writes them, behind those of the file; repeatable
     #[arg(long, value_name = "RULE")]
     rule: Vec<String>,
-    /// Wait so long before every answer that no rule decides
+    /// Wait so long before every answer
     #[arg(long, value_name = "SPAN", value_parser = span)]
     delay: Option<Duration>,
     /// Calls a second of one app key; more are refused with code 7

@@ -38,6 +38,7 @@ struct File {
     seed: u64,
     #[serde(default)]
     any_method: bool,
+    delay_ms: Option<Spanned<u64>>,
     rate: Option<RateTable>,
     #[serde(default)]
     rule: Vec<Spanned<RuleTable>>,
@@ -135,10 +136,12 @@ fn scenario(file: File) -> Result<Scenario, Misfit> {
         let per_ms = table.per_ms.as_ref().map(|per_ms| within(per_ms, "rate.per_ms", 1..=MAX_DELAY_MS));
         Ok(Rate { calls, per_ms: per_ms.transpose()?.unwrap_or(1_000) })
     });
+    let delay_ms = file.delay_ms.as_ref().map(|delay| within(delay, "delay_ms", 0..=MAX_DELAY_MS)).transpose()?;
     let rules = (1..).zip(file.rule).map(|(number, table)| rule(number, table.into_inner()));
     Ok(Scenario {
         seed: file.seed,
         any_method: file.any_method,
+        delay: Duration::from_millis(delay_ms.unwrap_or_default()),
         rate: rate.transpose()?,
         rules: rules.collect::<Result<_, _>>()?,
     })
@@ -257,6 +260,7 @@ mod tests {
         let text = r#"
             seed = 7
             any_method = true
+            delay_ms = 3
             [rate]
             calls = 10
             [[rule]]
@@ -281,7 +285,7 @@ mod tests {
             fail_message = "W"
         "#;
         let scenario = Scenario::parse(text).unwrap();
-        assert_eq!((scenario.seed, scenario.any_method), (7, true));
+        assert_eq!((scenario.seed, scenario.any_method, scenario.delay.as_millis()), (7, true, 3));
         assert_eq!(scenario.rate, Some(Rate { calls: 10, per_ms: 1_000 }));
         let [first, second] = &scenario.rules[..] else { panic!("two rules") };
         let fault = Fault { msg: "M".into(), ..Fault::of(50).sub("isv.x", "S") };

@@ -73,7 +73,7 @@ impl Script {
     pub(in crate::platform) fn decide(&mut self, subject: Subject<'_>, now: Timestamp) -> Decision {
         if let Some(fault) = self.over_the_rate(subject.app_key, now) {
             let rule = Some("rate".to_owned());
-            return Decision { action: Action::Error(fault), delay: Duration::ZERO, taken: false, rule };
+            return Decision { action: Action::Error(fault), delay: self.scenario.delay, taken: false, rule };
         }
         // All rules count, those behind the one that applies too: "the third call" is the third that came.
         let mut first = None;
@@ -87,9 +87,9 @@ impl Script {
         match first {
             Some(Rule { name, action, delay, taken, .. }) => {
                 let taken = taken.unwrap_or(action.usually_taken());
-                Decision { action, delay, taken, rule: Some(name) }
+                Decision { action, delay: self.scenario.delay.saturating_add(delay), taken, rule: Some(name) }
             }
-            None => Decision { action: Action::Answer, delay: Duration::ZERO, taken: true, rule: None },
+            None => Decision { action: Action::Answer, delay: self.scenario.delay, taken: true, rule: None },
         }
     }
 
