@@ -205,7 +205,7 @@ pub struct AuctionCase {
     pub progress: Vec<AuctionProgress>,
 }
 
-/// Why a stage cannot be taken. Each has a heading in `docs/refusals.md`, under its code.
+/// Why a stage cannot be taken. `docs/auction-stages.md` lists the codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuctionRefusal {
     /// The auction is another partner's.
@@ -375,7 +375,7 @@ pub(crate) mod tests {
         stages.into_iter().map(|stage| (stage, Success)).collect()
     }
 
-    /// Every pair of last success and stage, told by its outcome: `.` taken, else the refusal.
+    /// Every pair of last success and stage, with either status.
     #[test]
     fn every_pair_of_stages_has_its_outcome() {
         let closed = |reported| Err(AuctionRefusal::CaseClosed { reported });
@@ -448,6 +448,34 @@ pub(crate) mod tests {
         assert_eq!(text(case_after(&path_to(Insuring)), PreInsurance), "“投保”成功后只可报批改或退保，收到“预保”");
         assert_eq!(text(case_after(&path_to(Underwriting)), Underwriting), "“核保”已成功，不可再报");
         assert_eq!(text(case_after(&path_to(Surrender)), Surrender), "该拍卖的此项保险已退保，不再接受“退保”");
+    }
+
+    /// `docs/auction-stages.md` shows the table as it is, and every refusal in order of precedence.
+    #[test]
+    fn the_document_shows_these_rules() {
+        let document = include_str!("../../../docs/auction-stages.md");
+        let named = |stage: AuctionStage| format!("{} {}", stage.number(), stage.label());
+        for last in [None].into_iter().chain(AuctionStage::ALL.iter().copied().map(Some)) {
+            let mut next = AuctionStage::may_follow(last).to_vec();
+            next.sort_unstable();
+            let next: Vec<String> = next.into_iter().map(named).collect();
+            let next = if next.is_empty() { "nothing".to_owned() } else { next.join(", ") };
+            let row = format!("| {} | {next} |\n", last.map_or("none".to_owned(), named));
+            assert!(document.contains(&row), "{row}");
+        }
+        let reported = PreInsurance;
+        let now = example().time_of_occurrence;
+        let refusals = [
+            AuctionRefusal::CaseOfAnotherPartner { biz_id: String::new() },
+            AuctionRefusal::CaseClosed { reported },
+            AuctionRefusal::StageAlreadySucceeded { reported },
+            AuctionRefusal::StageOutOfOrder { last_success: None, reported },
+            AuctionRefusal::StageBeforePredecessor { last_occurrence: now, reported: now },
+        ];
+        let codes: Vec<String> = refusals.iter().map(|refusal| format!("| `{}` |", refusal.code())).collect();
+        let listed: Vec<&str> = document.lines().filter(|line| line.starts_with("| `AUCTION_")).collect();
+        assert_eq!(listed.len(), codes.len());
+        assert!(listed.iter().zip(&codes).all(|(line, code)| line.starts_with(code)), "{listed:?}");
     }
 
     #[test]
