@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod load;
 #[cfg(test)]
+mod outbound;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod send;
