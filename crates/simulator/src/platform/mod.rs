@@ -20,7 +20,7 @@ mod signature;
 
 pub use fault::Fault;
 pub use record::{Answered, Received};
-pub use scenario::{Scenario, ScenarioError};
+pub use scenario::Scenario;
 pub use server::{App, Now, Platform, Setup};
 
 /// Where the platform takes calls.

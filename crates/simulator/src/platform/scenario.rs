@@ -6,8 +6,8 @@ mod script;
 use std::time::Duration;
 
 use super::fault::Fault;
+use crate::scenario_file::ScenarioError;
 
-pub use file::ScenarioError;
 pub(super) use script::{Decision, Script, Subject};
 
 /// How the platform behaves; the default is to behave well.

@@ -1,6 +1,8 @@
 //! The simulator against servers of known behaviour.
 
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod load;
 #[cfg(test)]
 mod outbound;

@@ -1,6 +1,5 @@
 //! The scenario file: TOML, every unknown key and impossible value refused with its line.
 
-use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -9,27 +8,7 @@ use toml::Spanned;
 
 use super::{Action, Rate, Rule, Scenario};
 use crate::platform::fault::Fault;
-
-/// The longest delay: longer than any caller waits.
-const MAX_DELAY_MS: u64 = 3_600_000;
-
-/// What is wrong with a scenario.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScenarioError {
-    /// The line, counted from 1.
-    pub line: usize,
-    /// The key, and what is wrong about it.
-    pub message: String,
-}
-
-impl fmt::Display for ScenarioError {
-    /// `LINE: message`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.line, self.message)
-    }
-}
-
-impl std::error::Error for ScenarioError {}
+use crate::scenario_file::{self, MAX_MS, Misfit, ScenarioError, within};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,18 +74,8 @@ fn answer() -> Do {
     Do::Answer
 }
 
-/// What a value is refused for: where it stands, which key, and why.
-struct Misfit(Range<usize>, &'static str, String);
-
 pub(super) fn parse(text: &str) -> Result<Scenario, ScenarioError> {
-    let file: File = toml::from_str(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        ScenarioError { line: line_of(text, at), message: told(text, at, error.message()) }
-    })?;
-    scenario(file).map_err(|Misfit(span, key, why)| ScenarioError {
-        line: line_of(text, span.start),
-        message: format!("{key}: {why}"),
-    })
+    scenario(scenario_file::read(text)?).map_err(|misfit| misfit.within(text))
 }
 
 /// The name of a rule that has none of its own.
@@ -114,29 +83,13 @@ pub(super) fn numbered(number: usize) -> String {
     format!("rule {number}")
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
-}
-
-/// The parser's message, behind the key at whose value it points: it does not always name it.
-fn told(text: &str, offset: usize, message: &str) -> String {
-    let message = message.trim_end().replace('\n', "; ");
-    let before = text.get(..offset).unwrap_or_default();
-    let line = before.rsplit('\n').next().unwrap_or_default();
-    let key = line.rsplit([',', '{']).next().and_then(|entry| entry.split_once('=')).map(|(key, _)| key.trim());
-    match key {
-        Some(key) if !key.is_empty() => format!("{key}: {message}"),
-        _ => message,
-    }
-}
-
 fn scenario(file: File) -> Result<Scenario, Misfit> {
     let rate = file.rate.map(|table| {
         let calls = within(&table.calls, "rate.calls", 1..=1_000_000)?;
-        let per_ms = table.per_ms.as_ref().map(|per_ms| within(per_ms, "rate.per_ms", 1..=MAX_DELAY_MS));
+        let per_ms = table.per_ms.as_ref().map(|per_ms| within(per_ms, "rate.per_ms", 1..=MAX_MS));
         Ok(Rate { calls, per_ms: per_ms.transpose()?.unwrap_or(1_000) })
     });
-    let delay_ms = file.delay_ms.as_ref().map(|delay| within(delay, "delay_ms", 0..=MAX_DELAY_MS)).transpose()?;
+    let delay_ms = file.delay_ms.as_ref().map(|delay| within(delay, "delay_ms", 0..=MAX_MS)).transpose()?;
     let rules = (1..).zip(file.rule).map(|(number, table)| rule(number, table.into_inner()));
     Ok(Scenario {
         seed: file.seed,
@@ -145,15 +98,6 @@ fn scenario(file: File) -> Result<Scenario, Misfit> {
         rate: rate.transpose()?,
         rules: rules.collect::<Result<_, _>>()?,
     })
-}
-
-fn within(value: &Spanned<u64>, key: &'static str, range: std::ops::RangeInclusive<u64>) -> Result<u64, Misfit> {
-    let number = *value.get_ref();
-    if range.contains(&number) {
-        return Ok(number);
-    }
-    let why = format!("{number}; expected a whole number from {} to {}", range.start(), range.end());
-    Err(Misfit(value.span(), key, why))
 }
 
 fn rule(number: usize, table: RuleTable) -> Result<Rule, Misfit> {
@@ -166,7 +110,7 @@ fn rule(number: usize, table: RuleTable) -> Result<Rule, Misfit> {
         return Err(Misfit(chance.span(), "probability", format!("{}; expected 0 to 1", chance.get_ref())));
     }
     let every = table.every.as_ref().map(|every| within(every, "every", 1..=u64::MAX)).transpose()?;
-    let delay_ms = table.delay_ms.as_ref().map(|delay| within(delay, "delay_ms", 0..=MAX_DELAY_MS)).transpose()?;
+    let delay_ms = table.delay_ms.as_ref().map(|delay| within(delay, "delay_ms", 0..=MAX_MS)).transpose()?;
     Ok(Rule {
         action: action(&table)?,
         name: table.name.unwrap_or_else(|| numbered(number)),
