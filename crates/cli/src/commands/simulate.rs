@@ -1,5 +1,6 @@
 //! `baoqiao simulate`: the platform's side, against any gateway.
 
+mod callers;
 mod load;
 mod platform;
 mod qimen;
@@ -20,6 +21,7 @@ enum Command {
     Qimen(Box<qimen::Args>),
     Load(Box<load::Args>),
     Platform(Box<platform::Args>),
+    Callers(Box<callers::Args>),
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -27,5 +29,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Command::Qimen(args) => qimen::run(args),
         Command::Load(args) => load::run(args),
         Command::Platform(args) => platform::run(args),
+        Command::Callers(args) => callers::run(args),
     }
 }
