@@ -183,7 +183,14 @@ mod tests {
 
     fn args(dir: &Path) -> Args {
         let listen = "127.0.0.1:8080".to_owned();
-        Args { dir: dir.to_owned(), listen, app_key: None, secret: None, platform: SIMULATED_PLATFORM.to_owned(), force: false }
+        Args {
+            dir: dir.to_owned(),
+            listen,
+            app_key: None,
+            secret: None,
+            platform: SIMULATED_PLATFORM.to_owned(),
+            force: false,
+        }
     }
 
     const SEVENS: Entropy = |bytes| {

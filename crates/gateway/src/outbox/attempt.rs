@@ -28,7 +28,7 @@ pub(super) struct Sender {
 pub(super) struct Ended {
     pub(super) claimed: Claimed,
     pub(super) started_at: Timestamp,
-    pub(super) ended_at: Timestamp,
+    pub(super) answered_at: Timestamp,
     pub(super) verdict: Verdict,
     pub(super) detail: String,
     pub(super) response: Option<Sealed>,
@@ -51,7 +51,7 @@ impl Sender {
         Some(Ended {
             claimed,
             started_at,
-            ended_at: self.clock.now(),
+            answered_at: self.clock.now(),
             verdict: judgement.verdict,
             detail: detail.chars().take(MAX_DETAIL_CHARS).collect(),
             response,

@@ -1,5 +1,6 @@
 //! A lane: what goes through one application of ours at a platform, at the rate and the width that it bears.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use baoqiao_channels::outbound::TopApp;
@@ -83,7 +84,7 @@ impl Bucket {
 
 /// A lane at work.
 pub(super) struct Lane {
-    pub(super) config: LaneConfig,
+    pub(super) config: Arc<LaneConfig>,
     bucket: Bucket,
     pub(super) in_flight: usize,
     /// No call before it; what was under way when it was set says nothing new.
@@ -97,7 +98,7 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(config: LaneConfig, now: Timestamp) -> Self {
         let bucket = Bucket::new(config.calls_per_second, config.burst, now);
-        Self { config, bucket, in_flight: 0, resumes_at: Timestamp::MIN, failures: 0, complaints: 0 }
+        Self { config: Arc::new(config), bucket, in_flight: 0, resumes_at: Timestamp::MIN, failures: 0, complaints: 0 }
     }
 
     fn width(&self) -> usize {

@@ -92,10 +92,8 @@ impl Errand {
                 return Ok(Turned { next_due, ..Turned::default() });
             }
         }
-        let want =
-            |(partner, limit, lease_until): &'_ (String, usize, Timestamp)| (partner.clone(), *limit, *lease_until);
-        let owned: Vec<_> = self.lanes.iter().map(want).collect();
-        let wants: Vec<Want<'_>> = owned
+        let wants: Vec<Want<'_>> = self
+            .lanes
             .iter()
             .map(|(partner, limit, lease_until)| Want { partner, limit: *limit, lease_until: *lease_until })
             .collect();
@@ -161,21 +159,20 @@ impl Worker {
         let look_again = later(now, LOOK_AGAIN_MS);
         let Some(mut store) = self.store.take() else { return look_again };
         let errand = self.errand(now, claiming);
-        let finished = errand.finished.clone();
         let done = tokio::task::spawn_blocking(move || {
             let turned = errand.run(store.as_mut());
-            (store, turned)
+            (store, errand, turned)
         });
         match done.await {
-            Ok((store, Ok(turned))) => {
+            Ok((store, _, Ok(turned))) => {
                 self.store = Some(store);
                 self.tell_health(None);
                 self.begin(now, turned).min(look_again)
             }
-            Ok((store, Err(error))) => {
+            Ok((store, errand, Err(error))) => {
                 self.store = Some(store);
                 // Kept, to be recorded when the ledger takes it; a lease that runs out meanwhile is sent again.
-                self.finished.splice(0..0, finished);
+                self.finished.splice(0..0, errand.finished);
                 self.tell_health(Some(&error));
                 look_again
             }
@@ -198,9 +195,10 @@ impl Worker {
 
     fn tell_health(&mut self, error: Option<&StoreError>) {
         if std::mem::replace(&mut self.healthy, error.is_none()) != error.is_none() {
-            match error {
-                Some(error) => tracing::error!(%error, "the outbox cannot be written"),
-                None => tracing::info!("the outbox can be written again"),
+            if let Some(error) = error {
+                tracing::error!(%error, "the outbox cannot be written");
+            } else {
+                tracing::info!("the outbox can be written again");
             }
         }
     }
@@ -224,7 +222,7 @@ impl Worker {
         let found = self.lanes.iter_mut().enumerate().find(|(_, lane)| lane.config.partner == claimed.partner);
         let Some((index, lane)) = found else { return };
         lane.begin(1);
-        let config = lane.config.clone();
+        let config = Arc::clone(&lane.config);
         let timeout_ms = u64::try_from(config.timeout.as_millis()).unwrap_or(u64::MAX);
         let lease_until = later(now, timeout_ms.saturating_add(LEASE_MARGIN_MS));
         let sender = Arc::clone(&self.sender);
@@ -254,7 +252,7 @@ impl Worker {
             let Claimed { id, kind, subject, .. } = &ended.claimed;
             tracing::error!(notice = id, kind, subject, detail, "notice given up; its subject waits for a person");
         }
-        let duration_ms = ended.ended_at.as_millisecond() - ended.started_at.as_millisecond();
+        let duration_ms = ended.answered_at.as_millisecond() - ended.started_at.as_millisecond();
         self.finished.push(Finished {
             id: ended.claimed.id,
             leased_at: ended.claimed.leased_at,
@@ -287,7 +285,7 @@ impl Worker {
 
 /// What becomes of a notice and of its lane.
 fn judge(lane: &mut Lane, policy: &Policy, ended: &Ended, random: u64) -> (AttemptVerdict, Next) {
-    let (started_at, now) = (ended.started_at, ended.ended_at);
+    let (started_at, now) = (ended.started_at, ended.answered_at);
     match ended.verdict {
         Verdict::Delivered => {
             lane.answered();

@@ -160,19 +160,15 @@ fn record(transaction: &Transaction<'_>, owner: &str, now: Timestamp, done: &Fin
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
     let moved: Option<(u64, String)> =
         transaction.prepare_cached(update)?.query_row(parameters, read).map(Some).or_else(none_if_no_row)?;
-    match moved {
-        Some((number, subject)) => {
-            write_attempt(transaction, number, done, false)?;
-            advance(transaction, &subject, now)?;
-            Ok(true)
-        }
-        None => {
-            let count = "UPDATE notices SET attempts = attempts + 1 WHERE id = ? RETURNING attempts";
-            let number = transaction.prepare_cached(count)?.query_row([done.id], |row| row.get(0))?;
-            write_attempt(transaction, number, done, true)?;
-            Ok(false)
-        }
+    if let Some((number, subject)) = moved {
+        write_attempt(transaction, number, done, false)?;
+        advance(transaction, &subject, now)?;
+        return Ok(true);
     }
+    let count = "UPDATE notices SET attempts = attempts + 1 WHERE id = ? RETURNING attempts";
+    let number = transaction.prepare_cached(count)?.query_row([done.id], |row| row.get(0))?;
+    write_attempt(transaction, number, done, true)?;
+    Ok(false)
 }
 
 fn write_attempt(transaction: &Transaction<'_>, number: u64, done: &Finished, late: bool) -> rusqlite::Result<()> {

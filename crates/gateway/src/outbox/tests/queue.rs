@@ -112,7 +112,7 @@ fn check(connection: &Connection) {
     assert_eq!(gaps, 0, "attempts are not counted as they are recorded");
 }
 
-async fn play(steps: &[Step]) {
+fn play(steps: &[Step]) {
     let mut world = World::new(ok);
     let mut store = world.store();
     let connection = Connection::open(world.path()).unwrap();
@@ -124,7 +124,6 @@ async fn play(steps: &[Step]) {
                 queued += 1;
                 store.queue(&[world.row("alibaba", &format!("s{subject}"), 1)], at(now)).unwrap();
             }
-            Step::Queue(_) => {}
             Step::Claim => {
                 let claimed = claim(&mut store, "w", now, now + 10).claimed;
                 for one in &claimed {
@@ -140,7 +139,7 @@ async fn play(steps: &[Step]) {
                 let next = [Next::Delivered, Next::RetryAt(at(now + 5)), Next::SlowedUntil(at(now + 3)), Next::Dead];
                 finish(&mut store, "w", now, &claimed, next[usize::from(*how)]);
             }
-            Step::Finish(..) => {}
+            Step::Queue(_) | Step::Finish(..) => {}
             Step::Resend(id) => {
                 store.resend(&super::id(*id), at(now)).unwrap();
             }
@@ -160,6 +159,6 @@ proptest! {
     #[test]
     fn whatever_is_done_the_first_open_notice_of_a_subject_is_the_one_to_be_sent(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(play(&steps));
+        runtime.block_on(async { play(&steps) });
     }
 }
