@@ -9,6 +9,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0001_policies.sql"),
     include_str!("migrations/0002_outbox.sql"),
     include_str!("migrations/0003_life.sql"),
+    include_str!("migrations/0004_api.sql"),
 ];
 
 /// Brings the schema up to date.
