@@ -15,6 +15,7 @@ use crate::idempotency::{Fingerprint, IdempotencyKey, MessageUuid};
 use crate::issuing::PolicyApplication;
 use crate::money::Amount;
 use crate::notice::Notice;
+use crate::party::PersonKey;
 use crate::policy::{Policy, PolicyState};
 use crate::policy_number::{PolicyNumber, SequenceBlock};
 use crate::product::Catalogue;
@@ -46,6 +47,28 @@ impl Command {
             Self::RecordRecovery(recovery) => recovery.number(),
             Self::RescindPolicy(rescission) => rescission.number(),
             Self::SurrenderPolicy(surrender) => surrender.policy_no.parse().ok(),
+        }
+    }
+
+    /// The numbers by which a policy's parties are found again, where it brings them.
+    pub fn person_keys(&self) -> Vec<PersonKey> {
+        match self {
+            Self::IssuePolicy(application) => application.person_keys(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Its content as it is kept and as fingerprints are taken of it.
+    ///
+    /// # Errors
+    /// None in practice: text, decimals and times always serialise.
+    pub fn content(&self) -> serde_json::Result<Vec<u8>> {
+        match self {
+            Self::IssuePolicy(application) => serde_json::to_vec(application),
+            Self::RecordRecovery(recovery) => serde_json::to_vec(recovery),
+            Self::RescindPolicy(rescission) => serde_json::to_vec(rescission),
+            Self::SurrenderPolicy(surrender) => serde_json::to_vec(surrender),
+            Self::ReportAuctionStage(report) => serde_json::to_vec(report),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The one way in for platforms: read, authenticate, decode, settle, reply — the same for every channel.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use baoqiao_channels::access::Access;
 use baoqiao_channels::channel::{CallResult, Channel, Interface, RawRequest, Reply, Verified};
 use baoqiao_domain::idempotency::IdempotencyKey;
-use baoqiao_domain::ledger::{Command, Request as LedgerRequest};
-use baoqiao_domain::party::PersonKey;
+use baoqiao_domain::ledger::Outcome;
+use baoqiao_domain::policy_number::PolicyNumber;
 use baoqiao_domain::product::Catalogue;
 use baoqiao_domain::refusal::Refusal;
 
@@ -65,13 +65,18 @@ struct Call {
     interface: Option<&'static dyn Interface>,
     raw: RawRequest,
     path: String,
-    peer: String,
+    peer: Option<IpAddr>,
     received_at: Timestamp,
 }
 
 impl Call {
-    fn reply(&self, result: &CallResult) -> Reply {
-        reply(self.channel, self.interface, &self.raw, result)
+    /// The address that it came from, as the traffic record has it; empty where it is not known.
+    fn peer_text(&self) -> String {
+        self.peer.map(|peer| peer.to_string()).unwrap_or_default()
+    }
+
+    fn reply(&self, result: &CallResult, now: Timestamp) -> Reply {
+        reply(self.channel, self.interface, &self.raw, result, now)
     }
 }
 
@@ -80,12 +85,13 @@ fn reply(
     interface: Option<&'static dyn Interface>,
     raw: &RawRequest,
     result: &CallResult,
+    now: Timestamp,
 ) -> Reply {
     match (interface, result) {
-        (Some(interface), result) => interface.reply(raw, result),
-        (None, Err(refusal)) => channel.reply_refused(raw, refusal),
+        (Some(interface), result) => interface.reply(raw, result, now),
+        (None, Err(refusal)) => channel.reply_refused(raw, refusal, now),
         // No interface, no command, no outcome.
-        (None, Ok(_)) => channel.reply_refused(raw, &Refusal::Busy),
+        (None, Ok(_)) => channel.reply_refused(raw, &Refusal::Busy, now),
     }
 }
 
@@ -94,7 +100,7 @@ impl Inbound {
     pub async fn receive(&self, channel: &'static dyn Channel, request: Request) -> Response {
         let started = tokio::time::Instant::now();
         let (head, body) = request.into_parts();
-        let peer = head.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_string()).unwrap_or_default();
+        let peer = head.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
         let body = tokio::time::timeout(self.limits.body_timeout, read(body, self.limits.body_bytes)).await;
         let (body, too_large) = match body {
             Ok(Ok(body)) => (body, false),
@@ -118,7 +124,7 @@ impl Inbound {
     }
 
     async fn answer(&self, call: &Call) -> Answered {
-        match call.channel.authenticate(&call.raw, &self.access, call.received_at) {
+        match call.channel.authenticate(&call.raw, call.peer, &self.access, call.received_at) {
             Ok(verified) => self.settle(call, &verified).await,
             Err(refusal) => self.refuse_unread(call, refusal),
         }
@@ -134,7 +140,7 @@ impl Inbound {
                 Ok(request) => self.ledger.record_stranger(Stranger {
                     received_at: call.received_at,
                     channel: call.channel.name(),
-                    peer: call.peer.clone(),
+                    peer: call.peer_text(),
                     reason: refusal.internal_detail().unwrap_or_else(|| refusal.public_message()),
                     body_bytes: call.raw.body.len(),
                     request,
@@ -143,19 +149,19 @@ impl Inbound {
             }
         }
         let result = Err(refusal);
-        Answered { reply: call.reply(&result), verdict: Verdict::Refused, result }
+        Answered { reply: call.reply(&result, self.clock.now()), verdict: Verdict::Refused, result }
     }
 
     async fn settle(&self, call: &Call, verified: &Verified<'_>) -> Answered {
         let submission = match self.submission(call, verified) {
             Ok(submission) => submission,
-            Err(error) => return unsettled(call, Refusal::LedgerUnavailable { internal: error.to_string() }),
+            Err(error) => return self.unsettled(call, Refusal::LedgerUnavailable { internal: error.to_string() }),
         };
         match tokio::time::timeout(self.limits.deadline, self.ledger.submit(submission)).await {
             Ok(Ok(answered)) => answered,
-            Ok(Err(refusal)) => unsettled(call, refusal),
+            Ok(Err(refusal)) => self.unsettled(call, refusal),
             // It may still become durable: the platform's retry is then answered from the ledger.
-            Err(_) => unsettled(call, Refusal::Busy),
+            Err(_) => self.unsettled(call, Refusal::Busy),
         }
     }
 
@@ -164,7 +170,10 @@ impl Inbound {
         let asked = match interface {
             None => Err(call.channel.unknown_interface(verified)),
             Some(interface) => match interface.decode(verified, &self.catalogue) {
-                Ok(decoded) => Ok(self.asked(interface.scope(), decoded.key, decoded.command)?),
+                Ok(decoded) => {
+                    let key = IdempotencyKey { scope: interface.scope(), key: decoded.key };
+                    Ok(Asked::new(&self.vault, key, decoded.uuid, decoded.command)?)
+                }
                 Err(refusal) => Err(refusal),
             },
         };
@@ -174,32 +183,20 @@ impl Inbound {
             scope: interface.map(Interface::scope),
             caller: verified.caller().to_owned(),
             secret_index: verified.secret_index(),
-            peer: call.peer.clone(),
+            peer: call.peer_text(),
             request: self.vault.seal(Purpose::Request, &dump(call, &call.raw.body))?,
         };
-        // Of the request, the reply needs the query alone.
-        let raw = RawRequest { body: Bytes::new(), ..call.raw.clone() };
+        // The reply may echo the body; no byte of it is copied.
+        let raw = call.raw.clone();
         let channel = call.channel;
-        let render = Box::new(move |result: &CallResult| reply(channel, interface, &raw, result));
+        let render = Box::new(move |result: &CallResult, now: Timestamp| reply(channel, interface, &raw, result, now));
         Ok(Submission { arrival, asked, render })
     }
 
-    fn asked(&self, scope: &'static str, key: String, command: Command) -> Result<Asked, VaultError> {
-        let (content, people) = match &command {
-            Command::IssuePolicy(application) => (serde_json::to_vec(application), application.person_keys()),
-        };
-        // Text, decimals and times always serialise.
-        let content = content.unwrap_or_default();
-        let people = people.iter().map(|key: &PersonKey| self.vault.blind_index(key)).collect();
-        let fingerprint = self.vault.fingerprint(&content);
-        let request = LedgerRequest { key: IdempotencyKey { scope, key }, fingerprint, command };
-        Ok(Asked { request, content: self.vault.seal(Purpose::Content, &content)?, people })
+    fn unsettled(&self, call: &Call, refusal: Refusal) -> Answered {
+        let result = Err(refusal);
+        Answered { reply: call.reply(&result, self.clock.now()), verdict: Verdict::Refused, result }
     }
-}
-
-fn unsettled(call: &Call, refusal: Refusal) -> Answered {
-    let result = Err(refusal);
-    Answered { reply: call.reply(&result), verdict: Verdict::Refused, result }
 }
 
 enum Unread {
@@ -237,20 +234,32 @@ fn log(call: &Call, answered: &Answered, elapsed: Duration) {
     let interface = call.interface.map_or("-", |interface| interface.scope());
     let refusal = answered.result.as_ref().err();
     let code = refusal.map_or("-", |refusal| refusal.code().as_str());
-    let detail = refusal.and_then(Refusal::internal_detail).unwrap_or_default();
-    let policy_no = answered.result.as_ref().map_or("-", |outcome| outcome.policy_no().as_str());
+    let policy_no = answered.result.as_ref().ok().and_then(Outcome::policy_no).map_or("-", PolicyNumber::as_str);
     let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     tracing::info!(
         interface,
         channel = call.channel.name(),
-        peer = call.peer,
+        peer = call.peer_text(),
         verdict = answered.verdict.as_str(),
         code,
         policy_no,
-        detail,
+        detail = detail(&answered.result),
         elapsed_us,
         "call answered"
     );
+}
+
+/// What the line says besides: why a call was refused, and what is odd about a recovery that was recorded.
+fn detail(result: &CallResult) -> String {
+    match result {
+        Err(refusal) => refusal.internal_detail().unwrap_or_default(),
+        Ok(Outcome::RecoveryRecorded { unmatched, discrepancies, .. }) => {
+            let unmatched = unmatched.map(|reason| format!("unmatched: {}", reason.as_str()));
+            let amounts = discrepancies.iter().map(|found| format!("discrepancy: {}", found.field));
+            unmatched.into_iter().chain(amounts).collect::<Vec<_>>().join(", ")
+        }
+        Ok(_) => String::new(),
+    }
 }
 
 fn response(reply: Reply) -> Response {

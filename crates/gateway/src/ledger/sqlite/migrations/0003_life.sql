@@ -65,6 +65,7 @@ CREATE TABLE auction_stages (
   message_id INTEGER PRIMARY KEY REFERENCES answers (message_id),
   biz_id TEXT NOT NULL,
   partner TEXT NOT NULL,
+  insurance_type INTEGER NOT NULL CONSTRAINT insurance_type_is_known CHECK (insurance_type IN (1, 2)),
   stage INTEGER NOT NULL CONSTRAINT stage_is_known CHECK (stage BETWEEN 1 AND 5),
   status INTEGER NOT NULL CONSTRAINT status_is_known CHECK (status IN (1, 2)),
   policy_no TEXT,
@@ -72,6 +73,13 @@ CREATE TABLE auction_stages (
   recorded_ms INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX auction_stages_by_case ON auction_stages (biz_id, message_id);
+
+-- Where each auction stands: whose it is, and the progress of each kind of its insurance.
+CREATE TABLE auction_cases (
+  biz_id TEXT PRIMARY KEY,
+  partner TEXT NOT NULL,
+  progress TEXT NOT NULL CHECK (json_valid(progress))
+) STRICT, WITHOUT ROWID;
 
 -- A message's own identity (`head.uuid` of Avatar), and the digest of the one content it may ever stand for.
 CREATE TABLE message_uuids (
