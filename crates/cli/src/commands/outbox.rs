@@ -269,3 +269,110 @@ fn skip(desk: &Desk, id: u64) -> Result<(bool, String), Failure> {
 fn print(text: &str) {
     print!("{text}");
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use baoqiao_gateway::clock::Clock as _;
+    use baoqiao_gateway::config::{Config, LedgerUrl, SampleOptions, sample};
+    use baoqiao_gateway::ledger::sqlite::{Gate, SqliteOutbox};
+    use baoqiao_gateway::outbox::store::{AttemptVerdict, Finished, Next, NoticeRow, OutboxStore as _, Turn, Want};
+    use baoqiao_gateway::vault::keyring::Keyring;
+    use clap::Parser;
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn order(words: &[&str]) -> Order {
+        let words = ["outbox"].iter().chain(words).copied();
+        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).args.order
+    }
+
+    /// A ledger with three notices about one policy, the first of them dead.
+    fn ledger(folder: &Path) -> (Desk, Arc<Vault>) {
+        let options = SampleOptions::new("127.0.0.1:0", "1", "s").unwrap();
+        let config = Config::parse(&folder.join("baoqiao.toml"), &sample(&options), &|_| None).unwrap();
+        std::fs::write(&config.ledger.keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
+        let (desk, vault) = open_outbox(&config, Arc::new(SystemClock)).unwrap();
+        let LedgerUrl::Sqlite(path) = &config.ledger.url;
+        let mut store = SqliteOutbox::open(path, Gate::default()).unwrap();
+        let now = Timestamp::from_millisecond(SystemClock.now().as_millisecond()).unwrap();
+        let row = || NoticeRow {
+            kind: "surrender-sync",
+            subject: "policy:P1".to_owned(),
+            partner: "alibaba".to_owned(),
+            content: vault.seal(Purpose::Notice, b"{\"content\":1}").unwrap(),
+            cause_message_id: None,
+        };
+        store.queue(&[row(), row(), row()], now).unwrap();
+        let wants = [Want { partner: "alibaba", limit: 9, lease_until: now + SignedDuration::from_secs(9) }];
+        let turn = Turn { now, owner: "w", finished: &[], wants: &wants };
+        let claimed = store.turn(&turn).unwrap().claimed.remove(0);
+        let finished = [Finished {
+            id: claimed.id,
+            leased_at: claimed.leased_at,
+            started_at: now,
+            duration_ms: 12,
+            verdict: AttemptVerdict::Dead,
+            detail: "caller-error: isv.invalid-parameter".to_owned(),
+            response: Some(vault.seal(Purpose::NoticeResponse, b"<error_response/>").unwrap()),
+            next: Next::Dead,
+        }];
+        store.turn(&Turn { finished: &finished, wants: &[], ..turn }).unwrap();
+        (desk, vault)
+    }
+
+    #[test]
+    fn a_dead_notice_says_what_it_holds_up_and_the_others_what_they_wait_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (desk, vault) = ledger(folder.path());
+        let Order::List(args) = order(&["list", "--config", "c", "--limit", "3"]) else { panic!("not list") };
+        let (found, text) = list(&desk, &args).unwrap();
+        assert!(found);
+        assert!(text.contains("#2  waits for #1  surrender-sync  policy:P1  (alibaba)"), "{text}");
+        assert!(text.contains(", 2 notices wait for it"), "{text}");
+        assert!(text.contains("  last: dead, caller-error: isv.invalid-parameter\n"), "{text}");
+        assert!(text.ends_with("there may be more: --before 1\n"), "{text}");
+        let Order::Show(args) = order(&["show", "--config", "c", "--id", "1"]) else { panic!("not show") };
+        let (_, text) = show(&desk, &vault, &args).unwrap();
+        assert!(text.contains("12 ms  dead  caller-error: isv.invalid-parameter\n"), "{text}");
+        assert!(!text.contains("error_response"), "{text}");
+        let (_, text) = show(&desk, &vault, &ShowArgs { content: true, ..args }).unwrap();
+        assert!(text.contains("says: {\"content\":1}") && text.contains("answer: <error_response/>"), "{text}");
+    }
+
+    #[test]
+    fn a_resend_is_counted_first_and_a_skip_lets_the_subject_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (desk, _) = ledger(folder.path());
+        let resend = |words: &[&str]| {
+            let Order::Resend(args) = order(&[&["resend", "--config", "c"], words].concat()) else {
+                panic!("not resend")
+            };
+            super::resend(&desk, &args).unwrap()
+        };
+        assert_eq!(resend(&["--dead", "--kind", "auction-result"]), (false, "0 notices fit\n".to_owned()));
+        assert_eq!(resend(&["--dead", "--dry-run"]), (true, "1 notice fits\n".to_owned()));
+        assert_eq!(resend(&["--dead", "--dry-run"]).1, "1 notice fits\n");
+        let told = "1 notice fits\n1 to be sent now, 0 after others of their subjects, 0 under way\n";
+        assert_eq!(resend(&["--dead", "--subject", "policy:P1"]).1, told);
+        assert_eq!(skip(&desk, 1).unwrap(), (true, "#1 skipped; its subject goes on\n".to_owned()));
+        assert_eq!(skip(&desk, 1).unwrap().1, "#1 was delivered or skipped before\n");
+        assert_eq!(desk.show(2).unwrap().unwrap().0.behind, None);
+        assert!(!skip(&desk, 9).unwrap().0);
+    }
+
+    #[test]
+    fn one_says_which_are_to_be_sent_again() {
+        for words in [&["resend", "--config", "c"][..], &["resend", "--config", "c", "--id", "1", "--dead"]] {
+            assert!(Cli::try_parse_from(["outbox"].iter().chain(words)).is_err());
+        }
+    }
+}

@@ -92,3 +92,53 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     }
     last.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn request(query: &str) -> OutboundRequest {
+        OutboundRequest { query: query.to_owned(), headers: HeaderMap::new(), body: "body=1".into() }
+    }
+
+    /// Answers one call with `answer` and gives what came.
+    async fn serve(listener: TcpListener, answer: &[u8]) -> String {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut came = Vec::new();
+        while !came.ends_with(b"body=1") {
+            assert_ne!(stream.read_buf(&mut came).await.unwrap(), 0);
+        }
+        stream.write_all(answer).await.unwrap();
+        String::from_utf8(came).unwrap()
+    }
+
+    async fn exchange(answer: &[u8]) -> (OutboundResponse, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/router/rest", listener.local_addr().unwrap());
+        let transport = HttpTransport::new().unwrap();
+        tokio::join!(transport.send(&url, request("sign=A%2B")), serve(listener, answer))
+    }
+
+    #[tokio::test]
+    async fn a_request_goes_as_it_was_signed_and_any_status_is_an_answer() {
+        let (response, came) = exchange(b"HTTP/1.1 503 Busy\r\ncontent-length: 4\r\n\r\nbusy").await;
+        let OutboundResponse::Answer { status, body, .. } = response else { panic!("{response:?}") };
+        assert_eq!((status, body.as_ref()), (503, &b"busy"[..]));
+        assert!(came.starts_with("POST /router/rest?sign=A%2B HTTP/1.1\r\n"), "{came}");
+        assert!(!came.to_lowercase().contains("accept-encoding"), "{came}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_none_and_its_words_have_no_signature() {
+        let (response, _) = exchange(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf").await;
+        assert!(matches!(response, OutboundResponse::NetworkFailed { .. }), "{response:?}");
+        let transport = HttpTransport::new().unwrap();
+        let response = transport.send("no address", request("sign=SECRET")).await;
+        let OutboundResponse::NetworkFailed { detail } = response else { panic!("{response:?}") };
+        assert_eq!(detail, "no address is no address");
+    }
+}
