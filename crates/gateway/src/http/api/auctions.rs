@@ -27,7 +27,7 @@ pub(super) struct StageOrder {
     /// 保险类型: 1 家财险, 2 履约险.
     #[schema(value_type = u8, minimum = 1, maximum = 2)]
     insurance_type: AuctionInsuranceType,
-    /// 保险阶段: 1 预保, 2 核保, 3 投保, 4 退保, 5 批改. Which may follow which, `docs/auction.md` tells.
+    /// 保险阶段: 1 预保, 2 核保, 3 投保, 4 退保, 5 批改. Which may follow which, `docs/auction-stages.md` tells.
     #[schema(value_type = u8, minimum = 1, maximum = 5)]
     stage: AuctionStage,
     /// 状态: 1 成功, 2 失败.
