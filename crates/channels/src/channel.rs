@@ -3,10 +3,13 @@
 //! A call passes `interface` (which only decides in whose envelope is answered), `authenticate`, `decode`, the
 //! ledger, `reply`. No method has a default: a default that says yes is how signatures get skipped.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 
+use baoqiao_domain::idempotency::MessageUuid;
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::product::Catalogue;
 use baoqiao_domain::refusal::Refusal;
@@ -58,6 +61,8 @@ impl<'a> Verified<'a> {
 pub struct Decoded {
     /// The key that the interface's document names.
     pub key: String,
+    /// The message's own identity, where the document has such: it may never come twice with other content.
+    pub uuid: Option<MessageUuid>,
     /// The command.
     pub command: Command,
 }
@@ -90,13 +95,15 @@ pub trait Channel: Send + Sync {
     /// The interface that a request claims to be for; nothing of the request is to be believed yet.
     fn interface(&self, raw: &RawRequest, access: &Access) -> Option<&'static dyn Interface>;
 
-    /// Checks who calls, on the bytes as they came.
+    /// Checks who calls, on the bytes as they came and on the address that they came from, where it is known.
     ///
     /// # Errors
-    /// [`Refusal::Untrusted`], with the reason for our own eyes.
+    /// [`Refusal::Untrusted`], with the reason for our own eyes; where the caller stands in the body, also what is
+    /// wrong with that.
     fn authenticate<'a>(
         &self,
         raw: &'a RawRequest,
+        peer: Option<IpAddr>,
         access: &'a Access,
         now: Timestamp,
     ) -> Result<Verified<'a>, Refusal>;
@@ -105,7 +112,7 @@ pub trait Channel: Send + Sync {
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal;
 
     /// The answer to a refused call that is for no known interface.
-    fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal) -> Reply;
+    fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal, now: Timestamp) -> Reply;
 }
 
 /// One interface of a channel.
@@ -116,8 +123,8 @@ pub trait Interface: Send + Sync {
     /// Its Chinese name, for people.
     fn label(&self) -> &'static str;
 
-    /// The method name on the wire unless the configuration says otherwise.
-    fn default_method(&self) -> &'static str;
+    /// The method name on the wire unless the configuration says otherwise; `None` in a channel without such names.
+    fn default_method(&self) -> Option<&'static str>;
 
     /// Reads the request into a command.
     ///
@@ -126,6 +133,7 @@ pub trait Interface: Send + Sync {
     /// the catalogue's rules included.
     fn decode(&self, call: &Verified<'_>, catalogue: &Catalogue) -> Result<Decoded, Refusal>;
 
-    /// Writes the answer in the interface's own envelope and in the format that the request asks for.
-    fn reply(&self, raw: &RawRequest, result: &CallResult) -> Reply;
+    /// Writes the answer of the moment `now` in the interface's own envelope and in the format that the request asks
+    /// for. Only what says the moment may differ when the same is answered again.
+    fn reply(&self, raw: &RawRequest, result: &CallResult, now: Timestamp) -> Reply;
 }

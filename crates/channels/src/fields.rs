@@ -29,6 +29,10 @@ impl Problems {
         self.0.borrow_mut().push(problem);
     }
 
+    fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
+
     /// All of them, in the order in which they were found.
     pub fn into_vec(self) -> Vec<FieldProblem> {
         self.0.into_inner()
@@ -151,6 +155,45 @@ impl<'a> Fields<'a> {
         None
     }
 
+    /// As [`object`](Self::object), and noted when absent.
+    pub fn required_object<T>(&self, name: &str, read: impl FnOnce(&Fields<'_>) -> T) -> Option<T> {
+        let noted = self.problems.count();
+        let value = self.object(name, read);
+        if value.is_none() && self.problems.count() == noted {
+            self.problems.add(FieldProblem::missing(self.path(name)));
+        }
+        value
+    }
+
+    /// A list of objects, which may also come as JSON text; empty where it is absent. What is no object is noted.
+    pub fn objects<T>(&self, name: &str, read: impl Fn(&Fields<'_>) -> T) -> Vec<T> {
+        let path = self.path(name);
+        let each = |items: &[Value]| {
+            let item = |(index, item): (usize, &Value)| {
+                let path = format!("{path}[{index}]");
+                let Value::Object(object) = item else {
+                    self.problems.add(FieldProblem::wrong(&path, "非对象", "对象"));
+                    return None;
+                };
+                Some(read(&Fields { object, path: &path, problems: self.problems }))
+            };
+            items.iter().enumerate().filter_map(item).collect()
+        };
+        match self.object.get(name) {
+            None | Some(Value::Null) => return Vec::new(),
+            Some(Value::Array(items)) => return each(items),
+            Some(Value::String(text)) if text.trim().is_empty() => return Vec::new(),
+            Some(Value::String(text)) => match serde_json::from_str::<Value>(text) {
+                Ok(Value::Array(items)) => return each(&items),
+                Ok(Value::Null) => return Vec::new(),
+                _ => {}
+            },
+            Some(_) => {}
+        }
+        self.problems.add(FieldProblem::wrong(&path, "非数组", "对象的数组"));
+        Vec::new()
+    }
+
     /// The fields whose names are not among `known`: what has become of them when every spelling of a body comes to
     /// the same, so scalars as text, empty ones left out.
     pub fn others(&self, known: &[&str]) -> BTreeMap<String, Value> {
@@ -225,6 +268,19 @@ mod tests {
         assert!(problems.is_empty());
         let many: Map<String, Value> = (0..101).map(|n| (format!("x{n}"), "1".into())).collect();
         assert_eq!(read(&Value::Object(many), |f| f.others(&[])).1.len(), 1);
+    }
+
+    #[test]
+    fn a_list_of_objects_is_read_one_by_one() {
+        let tree = json!({"a": [{"x": 1}, {"x": "2"}], "b": "", "c": "[{\"x\":3}]", "d": [1], "e": {"x": 1}, "f": "x"});
+        let (values, problems) = read(&tree, |f| {
+            ["a", "b", "c", "d", "e", "f", "g"].map(|name| f.objects(name, |inner| inner.text("x")).len())
+        });
+        assert_eq!(values, [2, 0, 1, 0, 0, 0, 0]);
+        assert_eq!(
+            problems,
+            ["d[0]：收到“非对象”，应为对象", "e：收到“非数组”，应为对象的数组", "f：收到“非数组”，应为对象的数组"]
+        );
     }
 
     #[test]

@@ -5,14 +5,21 @@
 #![warn(clippy::float_arithmetic)]
 
 pub mod access;
+pub mod avatar;
 pub mod channel;
+mod document;
 pub mod fields;
+pub mod outbound;
 
 pub mod qimen;
 pub mod sign_method;
 pub mod top;
 
 use channel::Channel;
+use outbound::Outbound;
 
 /// Every channel through which platforms call the gateway.
-pub const CHANNELS: &[&dyn Channel] = &[&qimen::Qimen];
+pub const CHANNELS: &[&dyn Channel] = &[&qimen::Qimen, &avatar::Avatar];
+
+/// Every interface by which the gateway calls platforms: one for each kind of notice.
+pub const OUTBOUND: &[&dyn Outbound] = &[&top::SurrenderSync, &top::AuctionResult];

@@ -273,6 +273,7 @@ fn limit_problem(path: &str, figure: Amount, in_cny: Amount, range: AmountRange,
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::product::DiscrepancyPolicy;
 
     pub(crate) fn range(min: &str, max: &str) -> AmountRange {
         AmountRange { min: min.parse().unwrap(), max: max.parse().unwrap() }
@@ -289,6 +290,7 @@ pub(crate) mod tests {
             cny_tolerance: "0.01".parse().unwrap(),
             currencies: vec![Currency::CNY, Currency::from_code("USD").unwrap()],
             partners: vec!["alibaba".to_owned()],
+            recovery_discrepancy: DiscrepancyPolicy::Record,
         }])
     }
 

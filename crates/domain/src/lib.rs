@@ -5,6 +5,7 @@
 //! and document addresses are handed in, so that the same inputs always give the same decision.
 #![warn(clippy::float_arithmetic)]
 
+pub mod auction;
 pub mod bucket;
 pub mod capitals;
 pub mod currency;
@@ -14,9 +15,14 @@ pub mod idempotency;
 pub mod issuing;
 pub mod ledger;
 pub mod money;
+pub mod notice;
 pub mod party;
 pub mod policy;
 pub mod policy_number;
 pub mod product;
+pub mod recovery;
 pub mod refusal;
+pub mod rescission;
+pub mod source;
+pub mod surrender;
 pub mod time;

@@ -112,6 +112,16 @@ impl Amount {
         Self((self.0 * rate.0).normalize())
     }
 
+    /// All of them together; `None` where that is more than can be held exactly.
+    pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let add = |sum: Decimal, amount: Self| {
+            let next = sum.checked_add(amount.0)?;
+            // `Decimal` drops digits at the end before it overflows; exact is what takes back exactly.
+            (next.checked_sub(amount.0)? == sum && next.checked_sub(sum)? == amount.0).then_some(next)
+        };
+        amounts.into_iter().try_fold(Decimal::ZERO, add).map(|sum| Self(sum.normalize()))
+    }
+
     /// Whether the two differ by no more than `tolerance`.
     pub fn agrees_with(self, other: Self, tolerance: Self) -> bool {
         (self.0 - other.0).abs() <= tolerance.0

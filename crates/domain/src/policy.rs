@@ -28,6 +28,24 @@ impl PolicyState {
         }
     }
 
+    /// The Chinese name, for messages.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Issued => "已承保",
+            Self::Rescinded => "已解约",
+            Self::Surrendered => "已退保",
+        }
+    }
+
+    /// Whether a policy in this state may come into that one: what was issued ends once, and nothing comes back. An
+    /// expired policy may still be ended, since platforms report late.
+    pub fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Issued => next != Self::Issued,
+            Self::Rescinded | Self::Surrendered => false,
+        }
+    }
+
     /// Reads the ledger's name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Issued, Self::Rescinded, Self::Surrendered].into_iter().find(|state| state.as_str() == name)

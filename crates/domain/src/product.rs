@@ -1,10 +1,12 @@
-//! The product catalogue: what may be sold, by whom, and within which limits.
+//! The catalogue: what may be sold, by whom and within which limits; who may end a policy, and who hears of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::currency::Currency;
 use crate::money::Amount;
+use crate::policy::Policy;
 use crate::policy_number::PolicyPrefix;
+use crate::source::PolicySource;
 
 /// An inclusive range of amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +22,16 @@ impl AmountRange {
     pub fn contains(self, amount: Amount) -> bool {
         self.min <= amount && amount <= self.max
     }
+}
+
+/// What is done with a recovery whose amounts disagree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DiscrepancyPolicy {
+    /// It is recorded, and the discrepancy with it.
+    #[default]
+    Record,
+    /// It is refused.
+    Refuse,
 }
 
 /// One product of the insurer.
@@ -43,18 +55,47 @@ pub struct Product {
     pub currencies: Vec<Currency>,
     /// The partners that may sell it, by their id in the configuration.
     pub partners: Vec<String>,
+    /// What is done with a recovery whose amounts disagree by more than `cny_tolerance`.
+    pub recovery_discrepancy: DiscrepancyPolicy,
 }
 
-/// Every product by its code.
+/// Every product by its code, every policy source by its own, and the partners that want surrender information.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Catalogue {
     products: BTreeMap<String, Product>,
+    sources: BTreeMap<String, PolicySource>,
+    surrender_sync: BTreeSet<String>,
 }
 
 impl Catalogue {
     /// The catalogue of these products; of two with one code the last counts, so callers check first.
     pub fn new(products: impl IntoIterator<Item = Product>) -> Self {
-        Self { products: products.into_iter().map(|product| (product.code.clone(), product)).collect() }
+        let products = products.into_iter().map(|product| (product.code.clone(), product)).collect();
+        Self { products, ..Self::default() }
+    }
+
+    /// The catalogue with these policy sources.
+    #[must_use]
+    pub fn with_sources(mut self, sources: impl IntoIterator<Item = PolicySource>) -> Self {
+        self.sources = sources.into_iter().map(|source| (source.code.clone(), source)).collect();
+        self
+    }
+
+    /// The catalogue where these partners, by their ids, want to hear of rescinded and surrendered policies.
+    #[must_use]
+    pub fn with_surrender_sync(mut self, partners: impl IntoIterator<Item = String>) -> Self {
+        self.surrender_sync = partners.into_iter().collect();
+        self
+    }
+
+    /// Whether that source may rescind that policy.
+    pub fn may_rescind(&self, source: &str, policy: &Policy) -> bool {
+        self.sources.get(source).is_some_and(|source| source.may_rescind(policy))
+    }
+
+    /// Whether that partner wants to hear of rescinded and surrendered policies.
+    pub fn wants_surrender_sync(&self, partner: &str) -> bool {
+        self.surrender_sync.contains(partner)
     }
 
     /// The product of that code.

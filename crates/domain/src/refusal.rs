@@ -5,6 +5,10 @@
 
 use std::fmt;
 
+use crate::auction::AuctionRefusal;
+use crate::policy::PolicyState;
+use crate::policy_number::PolicyNumber;
+
 /// Whether sending the same message again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
@@ -43,6 +47,20 @@ pub enum Distrust {
         /// The configured window, in seconds.
         window_s: i64,
     },
+    /// No policy source of the configuration has this code.
+    #[error("policySource {0:?} is not configured")]
+    UnknownSource(String),
+    /// The caller's address is none of those that the policy source may call from.
+    #[error("policySource {source_code:?} may not call from {peer}")]
+    AddressNotAllowed {
+        /// The policy source.
+        source_code: String,
+        /// The address.
+        peer: String,
+    },
+    /// The policy source has a shared key, and the header with the HMAC is absent or fits none of its secrets.
+    #[error("the HMAC header of policySource {0:?} is absent or fits none of its secrets")]
+    WrongHmac(String),
 }
 
 /// The longest detail in a log line.
@@ -149,6 +167,30 @@ pub enum Refusal {
         /// The paths of the fields that differ; values are not told to the caller.
         differing: Vec<String>,
     },
+    /// The message's own identity came before with other content.
+    UuidReused {
+        /// The identity.
+        uuid: String,
+    },
+    /// The ledger has no policy of that number.
+    PolicyNotFound {
+        /// The number, as it came.
+        policy_no: String,
+    },
+    /// The caller may not do that to this policy.
+    PolicyNotPermitted {
+        /// The policy.
+        policy_no: PolicyNumber,
+    },
+    /// The policy is in a state from which that cannot be done.
+    WrongState {
+        /// The policy.
+        policy_no: PolicyNumber,
+        /// Its state.
+        state: PolicyState,
+    },
+    /// The auction's insurance cannot take that stage.
+    Auction(AuctionRefusal),
     /// More is waiting than can be done in time.
     Busy,
     /// The ledger cannot be written just now.
@@ -173,6 +215,24 @@ pub enum RefusalCode {
     InvalidArgument,
     /// [`Refusal::IdempotencyConflict`].
     IdempotencyConflict,
+    /// [`Refusal::UuidReused`].
+    UuidReused,
+    /// [`Refusal::PolicyNotFound`].
+    PolicyNotFound,
+    /// [`Refusal::PolicyNotPermitted`].
+    PolicyNotPermitted,
+    /// [`Refusal::WrongState`].
+    WrongPolicyState,
+    /// [`AuctionRefusal::CaseOfAnotherPartner`].
+    AuctionCaseOfAnotherPartner,
+    /// [`AuctionRefusal::CaseClosed`].
+    AuctionCaseClosed,
+    /// [`AuctionRefusal::StageAlreadySucceeded`].
+    AuctionStageAlreadySucceeded,
+    /// [`AuctionRefusal::StageOutOfOrder`].
+    AuctionStageOutOfOrder,
+    /// [`AuctionRefusal::StageBeforePredecessor`].
+    AuctionStageBeforePredecessor,
     /// [`Refusal::Busy`].
     SystemBusy,
     /// [`Refusal::LedgerUnavailable`].
@@ -181,7 +241,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code, in the order of precedence: of two reasons the earlier is told.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 17] = [
         Self::BodyTooLarge,
         Self::SignCheckFailure,
         Self::UnknownInterface,
@@ -189,7 +249,16 @@ impl RefusalCode {
         Self::SystemBusy,
         Self::LedgerUnavailable,
         Self::IdempotencyConflict,
+        Self::UuidReused,
         Self::InvalidArgument,
+        Self::PolicyNotFound,
+        Self::PolicyNotPermitted,
+        Self::WrongPolicyState,
+        Self::AuctionCaseOfAnotherPartner,
+        Self::AuctionCaseClosed,
+        Self::AuctionStageAlreadySucceeded,
+        Self::AuctionStageOutOfOrder,
+        Self::AuctionStageBeforePredecessor,
     ];
 
     /// The code on the wire. `sign-check-failure` is spelt as both Qimen documents spell it.
@@ -201,6 +270,15 @@ impl RefusalCode {
             Self::MalformedBody => "MALFORMED_BODY",
             Self::InvalidArgument => "INVALID_ARGUMENT",
             Self::IdempotencyConflict => "IDEMPOTENCY_CONFLICT",
+            Self::UuidReused => "UUID_REUSED",
+            Self::PolicyNotFound => "POLICY_NOT_FOUND",
+            Self::PolicyNotPermitted => "POLICY_NOT_PERMITTED",
+            Self::WrongPolicyState => "WRONG_POLICY_STATE",
+            Self::AuctionCaseOfAnotherPartner => "AUCTION_CASE_OF_ANOTHER_PARTNER",
+            Self::AuctionCaseClosed => "AUCTION_CASE_CLOSED",
+            Self::AuctionStageAlreadySucceeded => "AUCTION_STAGE_ALREADY_SUCCEEDED",
+            Self::AuctionStageOutOfOrder => "AUCTION_STAGE_OUT_OF_ORDER",
+            Self::AuctionStageBeforePredecessor => "AUCTION_STAGE_BEFORE_PREDECESSOR",
             Self::SystemBusy => "SYSTEM_BUSY",
             Self::LedgerUnavailable => "LEDGER_UNAVAILABLE",
         }
@@ -223,6 +301,17 @@ impl Refusal {
             Self::Malformed { .. } => RefusalCode::MalformedBody,
             Self::InvalidFields(_) => RefusalCode::InvalidArgument,
             Self::IdempotencyConflict { .. } => RefusalCode::IdempotencyConflict,
+            Self::UuidReused { .. } => RefusalCode::UuidReused,
+            Self::PolicyNotFound { .. } => RefusalCode::PolicyNotFound,
+            Self::PolicyNotPermitted { .. } => RefusalCode::PolicyNotPermitted,
+            Self::WrongState { .. } => RefusalCode::WrongPolicyState,
+            Self::Auction(why) => match why {
+                AuctionRefusal::CaseOfAnotherPartner { .. } => RefusalCode::AuctionCaseOfAnotherPartner,
+                AuctionRefusal::CaseClosed { .. } => RefusalCode::AuctionCaseClosed,
+                AuctionRefusal::StageAlreadySucceeded { .. } => RefusalCode::AuctionStageAlreadySucceeded,
+                AuctionRefusal::StageOutOfOrder { .. } => RefusalCode::AuctionStageOutOfOrder,
+                AuctionRefusal::StageBeforePredecessor { .. } => RefusalCode::AuctionStageBeforePredecessor,
+            },
             Self::Busy => RefusalCode::SystemBusy,
             Self::LedgerUnavailable { .. } => RefusalCode::LedgerUnavailable,
         }
@@ -237,7 +326,12 @@ impl Refusal {
             | Self::UnknownInterface { .. }
             | Self::Malformed { .. }
             | Self::InvalidFields(_)
-            | Self::IdempotencyConflict { .. } => Retry::Never,
+            | Self::IdempotencyConflict { .. }
+            | Self::UuidReused { .. }
+            | Self::PolicyNotFound { .. }
+            | Self::PolicyNotPermitted { .. }
+            | Self::WrongState { .. }
+            | Self::Auction(_) => Retry::Never,
         }
     }
 
@@ -261,6 +355,11 @@ impl Refusal {
                 let named = named.join("、");
                 format!("幂等号 {key} 已受理过内容不同的请求，以首次为准；不一致的字段：{named}{more}")
             }
+            Self::UuidReused { uuid } => format!("uuid {uuid} 已用于内容不同的请求，每次请求须使用新的 uuid"),
+            Self::PolicyNotFound { policy_no } => format!("保单 {policy_no} 不存在"),
+            Self::PolicyNotPermitted { policy_no } => format!("无权处理保单 {policy_no}"),
+            Self::WrongState { policy_no, state } => format!("保单 {policy_no} {}，不可再次办理", state.label()),
+            Self::Auction(why) => why.to_string(),
             Self::Busy => "系统繁忙，请稍后用同一幂等号重试".to_owned(),
             Self::LedgerUnavailable { .. } => "系统暂不可用，请稍后用同一幂等号重试".to_owned(),
         }
@@ -281,7 +380,13 @@ impl Refusal {
             }
             Self::Malformed { reason } => Some(reason.clone()),
             Self::UnknownInterface { method } => Some(shortened(method, STRANGE_CHARS)),
-            Self::BodyTooLarge { .. } | Self::Busy => None,
+            Self::BodyTooLarge { .. }
+            | Self::UuidReused { .. }
+            | Self::PolicyNotFound { .. }
+            | Self::PolicyNotPermitted { .. }
+            | Self::WrongState { .. }
+            | Self::Auction(_)
+            | Self::Busy => None,
         }
     }
 }
@@ -316,6 +421,15 @@ mod tests {
     fn a_long_value_is_shortened_by_characters() {
         let problem = FieldProblem::wrong("amount", "𬭎".repeat(50), "金额");
         assert_eq!(problem.received.unwrap().chars().count(), 41);
+    }
+
+    #[test]
+    fn every_code_is_listed_once_and_spelt_its_own_way() {
+        let names: std::collections::BTreeSet<&str> = RefusalCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(names.len(), RefusalCode::ALL.len());
+        let stage = crate::auction::AuctionStage::Surrender;
+        let refusal = Refusal::Auction(AuctionRefusal::CaseClosed { reported: stage });
+        assert_eq!(refusal.code().as_str(), AuctionRefusal::CaseClosed { reported: stage }.code());
     }
 
     #[test]

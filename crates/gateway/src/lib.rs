@@ -9,4 +9,5 @@ pub mod documents;
 pub mod gateway;
 pub mod http;
 pub mod ledger;
+pub mod outbox;
 pub mod vault;

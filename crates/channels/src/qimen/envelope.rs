@@ -38,6 +38,12 @@ pub(super) fn write(raw: &RawRequest, fields: &[(&str, Value)], refusal: Option<
     Reply { status: status(refusal), content_type, body: body.into_bytes() }
 }
 
+/// An outcome that another interface's command has: a key holds the answers of one interface only, so that it cannot
+/// come here; if it did, nothing of it would be told.
+pub(super) fn foreign_outcome() -> Refusal {
+    Refusal::LedgerUnavailable { internal: "the kept answer is of another interface".to_owned() }
+}
+
 fn wants_xml(raw: &RawRequest) -> bool {
     let format = pairs(&raw.query).filter(|(name, _)| name.as_ref() == b"format").last();
     format.is_some_and(|(_, value)| value.eq_ignore_ascii_case(b"xml"))

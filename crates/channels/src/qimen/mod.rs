@@ -6,7 +6,10 @@ pub mod body;
 mod envelope;
 pub mod parameters;
 pub mod policy_issuing;
+pub mod recovery;
 pub mod sign;
+
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 
@@ -22,7 +25,7 @@ use sign::SignedParts;
 #[derive(Debug, Clone, Copy)]
 pub struct Qimen;
 
-const INTERFACES: &[&dyn Interface] = &[&policy_issuing::PolicyIssuing];
+const INTERFACES: &[&dyn Interface] = &[&policy_issuing::PolicyIssuing, &recovery::Recovery];
 
 impl Channel for Qimen {
     fn name(&self) -> &'static str {
@@ -46,6 +49,7 @@ impl Channel for Qimen {
     fn authenticate<'a>(
         &self,
         raw: &'a RawRequest,
+        _peer: Option<IpAddr>,
         access: &'a Access,
         now: Timestamp,
     ) -> Result<Verified<'a>, Refusal> {
@@ -60,8 +64,8 @@ impl Channel for Qimen {
     }
 
     /// In the envelope of issuing, the first of the family's documents.
-    fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal) -> Reply {
-        policy_issuing::PolicyIssuing.reply(raw, &Err(refusal.clone()))
+    fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal, now: Timestamp) -> Reply {
+        policy_issuing::PolicyIssuing.reply(raw, &Err(refusal.clone()), now)
     }
 }
 

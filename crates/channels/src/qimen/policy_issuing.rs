@@ -30,8 +30,8 @@ impl Interface for PolicyIssuing {
         "出单"
     }
 
-    fn default_method(&self) -> &'static str {
-        "qimen.alibaba.finance.insurance.policy.issuing"
+    fn default_method(&self) -> Option<&'static str> {
+        Some("qimen.alibaba.finance.insurance.policy.issuing")
     }
 
     fn decode(&self, call: &Verified<'_>, catalogue: &Catalogue) -> Result<Decoded, Refusal> {
@@ -45,12 +45,12 @@ impl Interface for PolicyIssuing {
         {
             // Broken rules are for the ledger to refuse: a retry of what was once issued is answered all the same.
             let key = application.identifier.clone();
-            return Ok(Decoded { key, command: Command::IssuePolicy(Box::new(application)) });
+            return Ok(Decoded { key, uuid: None, command: Command::IssuePolicy(Box::new(application)) });
         }
         Err(Refusal::InvalidFields(unreadable.into_iter().chain(rules).collect::<Vec<FieldProblem>>()))
     }
 
-    fn reply(&self, raw: &RawRequest, result: &CallResult) -> Reply {
+    fn reply(&self, raw: &RawRequest, result: &CallResult, _now: Timestamp) -> Reply {
         match result {
             Ok(Outcome::PolicyIssued { policy_no, policy_file_url }) => {
                 let context =
@@ -63,21 +63,24 @@ impl Interface for PolicyIssuing {
                 ];
                 envelope::write(raw, &fields, None)
             }
-            Err(refusal) => {
-                let fields = [
-                    ("errorCode", Value::from(refusal.code().as_str())),
-                    ("errorMessage", refusal.public_message().into()),
-                    ("success", "false".into()),
-                ];
-                envelope::write(raw, &fields, Some(refusal))
-            }
+            Ok(_) => refused(raw, &envelope::foreign_outcome()),
+            Err(refusal) => refused(raw, refusal),
         }
     }
 }
 
-const AMOUNT: &str = "不含正负号的十进制金额，如 1018.0";
+fn refused(raw: &RawRequest, refusal: &Refusal) -> Reply {
+    let fields = [
+        ("errorCode", Value::from(refusal.code().as_str())),
+        ("errorMessage", refusal.public_message().into()),
+        ("success", "false".into()),
+    ];
+    envelope::write(raw, &fields, Some(refusal))
+}
+
+pub(super) const AMOUNT: &str = "不含正负号的十进制金额，如 1018.0";
 const RATE: &str = "不含正负号的十进制比率，如 0.00625";
-const TIME: &str = "yyyy-MM-dd HH:mm:ss 格式的北京时间";
+pub(super) const TIME: &str = "yyyy-MM-dd HH:mm:ss 格式的北京时间";
 
 /// The message's fields as far as they could be read.
 struct Form {

@@ -11,9 +11,10 @@ use encoding_rs::Encoding;
 use http::HeaderMap;
 use subtle::ConstantTimeEq;
 
-use super::body::{BodyKind, charset};
+use super::body::BodyKind;
 use super::parameters::{Piece, pairs, url_decoded};
 use crate::channel::RawRequest;
+use crate::document::charset;
 use crate::sign_method::SignMethod;
 
 /// The header that names the headers which take part in the signature.

@@ -1,7 +1,5 @@
 //! The channel as a platform meets it: signed request in, command or refusal, answer out.
 
-use std::collections::HashMap;
-
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use proptest::prelude::*;
@@ -11,7 +9,7 @@ use super::*;
 use crate::access::Secret;
 use baoqiao_domain::currency::Currency;
 use baoqiao_domain::ledger::{Command, Outcome};
-use baoqiao_domain::product::{AmountRange, Catalogue, Product};
+use baoqiao_domain::product::{AmountRange, Catalogue, DiscrepancyPolicy, Product};
 
 const METHOD: &str = "qimen.alibaba.finance.insurance.policy.issuing";
 const EXAMPLE: &str = include_str!("golden/policy_issuing/example.json");
@@ -24,12 +22,13 @@ fn access(sign_methods: &[SignMethod]) -> Access {
         sign_methods: sign_methods.to_vec(),
         timestamp_window_s: 600,
     };
-    Access::new([partner], HashMap::from([(METHOD.to_owned(), "qimen/policy-issuing")]))
+    let methods = [(METHOD, "qimen/policy-issuing"), ("recovery.by.another.name", "qimen/recovery")];
+    Access::new([partner], methods.map(|(method, scope)| (method.to_owned(), scope)).into())
 }
 
 fn catalogue() -> Catalogue {
     let range = |min: &str, max: &str| AmountRange { min: min.parse().unwrap(), max: max.parse().unwrap() };
-    Catalogue::new([Product {
+    let bonds = Product {
         code: "PERFORMANCE_SURETY_BONDS".to_owned(),
         name: "履约保证保险".to_owned(),
         prefix: "PBDI".parse().unwrap(),
@@ -39,7 +38,9 @@ fn catalogue() -> Catalogue {
         cny_tolerance: "0.01".parse().unwrap(),
         currencies: vec![Currency::CNY],
         partners: vec!["alibaba".to_owned()],
-    }])
+        recovery_discrepancy: DiscrepancyPolicy::Record,
+    };
+    Catalogue::new([Product { code: "CES".to_owned(), ..bonds.clone() }, bonds])
 }
 
 fn now() -> Timestamp {
@@ -60,12 +61,12 @@ fn signed(content_type: &str, body: &[u8], extra: &str, secret: &str) -> RawRequ
 fn decode(raw: &RawRequest) -> Result<crate::channel::Decoded, Refusal> {
     let access = access(&SignMethod::ALL);
     let interface = Qimen.interface(raw, &access);
-    let call = Qimen.authenticate(raw, &access, now())?;
+    let call = Qimen.authenticate(raw, None, &access, now())?;
     interface.ok_or_else(|| Qimen.unknown_interface(&call))?.decode(&call, &catalogue())
 }
 
 fn application(raw: &RawRequest) -> Value {
-    let Command::IssuePolicy(application) = decode(raw).unwrap().command;
+    let Command::IssuePolicy(application) = decode(raw).unwrap().command else { panic!("another command") };
     serde_json::to_value(application).unwrap()
 }
 
@@ -106,7 +107,9 @@ fn extensions_are_kept_and_read_the_same_in_json_and_xml() {
     assert_eq!(from_json["insurePeriod"].to_string(), "40");
     let xml = include_str!("golden/policy_issuing/example.xml").replace("<attrs>", "<attrs>\n  <x> 1 </x>\n  ");
     assert_eq!(application(&signed("text/xml", xml.as_bytes(), "", "new")), from_json);
-    let Command::IssuePolicy(read) = decode(&signed("text/xml", xml.as_bytes(), "", "new")).unwrap().command;
+    let Command::IssuePolicy(read) = decode(&signed("text/xml", xml.as_bytes(), "", "new")).unwrap().command else {
+        panic!("not issuing")
+    };
     let kept = serde_json::to_string(&read).unwrap();
     assert_eq!(serde_json::from_str::<baoqiao_domain::issuing::PolicyApplication>(&kept).unwrap(), *read);
 }
@@ -124,7 +127,7 @@ fn either_live_secret_verifies_and_tells_which() {
     let access = access(&SignMethod::ALL);
     for (index, secret) in ["new", "old"].into_iter().enumerate() {
         let raw = signed("application/json", b"{}", "", secret);
-        assert_eq!(Qimen.authenticate(&raw, &access, now()).unwrap().secret_index(), index);
+        assert_eq!(Qimen.authenticate(&raw, None, &access, now()).unwrap().secret_index(), index);
     }
 }
 
@@ -154,13 +157,13 @@ fn every_distrust_is_told_apart_for_us_and_not_for_them() {
         (good.clone(), later(-601), &open, "timestamp is 601 s off, 600 s are allowed"),
     ];
     for (raw, at, access, detail) in cases {
-        let refusal = Qimen.authenticate(&raw, access, at).unwrap_err();
+        let refusal = Qimen.authenticate(&raw, None, access, at).unwrap_err();
         assert_eq!(refusal.internal_detail().as_deref(), Some(detail));
-        let reply = Qimen.reply_refused(&raw, &refusal);
+        let reply = Qimen.reply_refused(&raw, &refusal, now());
         let text = r#"{"errorCode":"sign-check-failure","errorMessage":"Illegal request","success":"false"}"#;
         assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (200, text));
     }
-    assert!(Qimen.authenticate(&good, &open, later(600)).is_ok());
+    assert!(Qimen.authenticate(&good, None, &open, later(600)).is_ok());
 }
 
 #[test]
@@ -211,12 +214,91 @@ fn answers_have_the_documents_shape() {
     };
     let reply = |query: &str, result: &crate::channel::CallResult| {
         let raw = RawRequest { query: query.to_owned().into(), ..RawRequest::default() };
-        String::from_utf8(policy_issuing::PolicyIssuing.reply(&raw, result).body).unwrap()
+        String::from_utf8(policy_issuing::PolicyIssuing.reply(&raw, result, now()).body).unwrap()
     };
     assert_eq!(reply("", &Ok(outcome.clone())), include_str!("golden/policy_issuing/issued.json").trim_end());
     assert_eq!(reply("format=xml", &Ok(outcome)), include_str!("golden/policy_issuing/issued.xml").trim_end());
     let conflict = Refusal::IdempotencyConflict { key: "01".to_owned(), differing: vec!["amount".to_owned()] };
     assert_eq!(reply("", &Err(conflict)), include_str!("golden/policy_issuing/conflict.json").trim_end());
+}
+
+const RECOVERY: &str = "&method=recovery.by.another.name";
+const RECOVERY_EXAMPLE: &str = include_str!("golden/recovery/example.json");
+
+fn recovery(raw: &RawRequest) -> Value {
+    let decoded = decode(raw).unwrap();
+    let Command::RecordRecovery(recovery) = decoded.command else { panic!("another command") };
+    assert_eq!((decoded.key.as_str(), decoded.uuid), ("010101004172821111702476033", None));
+    serde_json::to_value(recovery).unwrap()
+}
+
+#[test]
+fn the_recovery_as_printed_reads_the_same_in_every_spelling() {
+    let expected: Value = serde_json::from_str(include_str!("golden/recovery/example.command.json")).unwrap();
+    let tree: Value = serde_json::from_str(RECOVERY_EXAMPLE).unwrap();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let fields: Vec<(&String, &Value)> = tree.as_object().unwrap().iter().collect();
+    let encoded =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let form: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encoded(&text(value)))).collect();
+    let escaped = |text: &str| quick_xml::escape::escape(text.to_owned()).to_string();
+    let element = |(name, value): &(&String, &Value)| match value {
+        Value::Object(inner) => {
+            let inner: String = inner.iter().map(|(n, v)| format!("<{n}>{}</{n}>", escaped(&text(v)))).collect();
+            format!("<{name}>{inner}</{name}>")
+        }
+        value => format!("<{name}>{}</{name}>", escaped(&text(value))),
+    };
+    let xml = format!("<request>{}</request>", fields.iter().map(element).collect::<String>());
+    for (content_type, body) in [
+        ("application/json;charset=utf-8", RECOVERY_EXAMPLE.to_owned()),
+        ("text/plain", RECOVERY_EXAMPLE.to_owned()),
+        ("application/x-www-form-urlencoded;charset=utf-8", form.join("&")),
+        ("text/xml;charset=utf-8", xml),
+    ] {
+        assert_eq!(recovery(&signed(content_type, body.as_bytes(), RECOVERY, "new")), expected, "{content_type}");
+    }
+    let (gbk, _, _) = encoding_rs::GBK.encode(RECOVERY_EXAMPLE);
+    assert_eq!(recovery(&signed("application/json;charset=GBK", &gbk, RECOVERY, "new")), expected);
+}
+
+#[test]
+fn a_recovery_needs_only_what_its_document_requires() {
+    let least = br#"{"institution":"HYUNDAI","productCode":"CES","identifier":"1","attrs":{"a":"b"},
+        "recoveryPersonalInfo":{"personName":"\u5f20","personPhone":"139"},"new":1}"#;
+    let Command::RecordRecovery(recovery) =
+        decode(&signed("application/json", least, RECOVERY, "new")).unwrap().command
+    else {
+        panic!("another command")
+    };
+    assert_eq!(recovery.extensions["a"], "b");
+    assert_eq!(recovery.person.unwrap().other["personPhone"], "139");
+    let wrong = br#"{"productCode":"NONE","currency":"RMB","recoverTime":"2022","currencyRate":0,"attrs":7}"#;
+    let Err(Refusal::InvalidFields(problems)) = decode(&signed("application/json", wrong, RECOVERY, "new")) else {
+        panic!("taken")
+    };
+    let paths: Vec<&str> = problems.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(paths, ["identifier", "institution", "recoverTime", "currency", "currencyRate", "attrs", "productCode"]);
+}
+
+#[test]
+fn a_recoverys_answers_have_its_own_envelope() {
+    let raw = |format: &str| RawRequest {
+        query: format!("method=recovery.by.another.name{format}").into(),
+        ..RawRequest::default()
+    };
+    let reply = |format: &str, result: &crate::channel::CallResult| {
+        let raw = raw(format);
+        let interface = Qimen.interface(&raw, &access(&SignMethod::ALL)).unwrap();
+        String::from_utf8(interface.reply(&raw, result, now()).body).unwrap()
+    };
+    let recorded = Ok(Outcome::RecoveryRecorded { policy_no: None, unmatched: None, discrepancies: Vec::new() });
+    let json = r#"{"responseCode":"SUCCESS","responseMessage":"“追缴成功”","success":true}"#;
+    assert_eq!(reply("", &recorded), json);
+    let xml = "<response><responseCode>SUCCESS</responseCode><responseMessage>“追缴成功”</responseMessage><success>true</success></response>";
+    assert!(reply("&format=xml", &recorded).ends_with(xml));
+    let refused = r#"{"responseCode":"sign-check-failure","responseMessage":"Illegal request","success":false}"#;
+    assert_eq!(reply("", &Err(Refusal::Untrusted(Distrust::WrongSignature))), refused);
 }
 
 #[test]

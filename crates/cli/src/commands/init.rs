@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use baoqiao_channels::access::Secret;
 use baoqiao_channels::channel::Channel;
 use baoqiao_channels::qimen::Qimen;
-use baoqiao_gateway::config::{SampleOptions, defaults, sample};
+use baoqiao_gateway::config::{SIMULATED_PLATFORM, SampleOptions, defaults, sample};
 use baoqiao_gateway::vault::Entropy;
 use baoqiao_gateway::vault::keyring::Keyring;
 
@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// The secret that belongs to it, or @FILE with it
     #[arg(long, requires = "app_key", value_parser = secret)]
     secret: Option<Secret>,
+    /// Where notices are sent; as it stands, to `baoqiao simulate platform`
+    #[arg(long, value_name = "URL", default_value = SIMULATED_PLATFORM)]
+    platform: String,
     /// Replace an existing baoqiao.toml, which is kept as baoqiao.toml.bak; an existing keys.toml is always kept
     #[arg(long)]
     force: bool,
@@ -55,6 +58,7 @@ fn init(args: &Args, entropy: Entropy) -> Result<String, Failure> {
         (Some(app_key), Some(secret)) => SampleOptions::new(&args.listen, app_key, secret.expose())?,
         _ => SampleOptions::new(&args.listen, &random_app_key(entropy)?, &random_secret(entropy)?)?,
     };
+    let options = options.with_platform(&args.platform)?;
     let (config, keys) = (args.dir.join("baoqiao.toml"), args.dir.join("keys.toml"));
     if !args.force {
         refuse_existing(&config, "--force replaces it")?;
@@ -182,7 +186,14 @@ mod tests {
 
     fn args(dir: &Path) -> Args {
         let listen = "127.0.0.1:8080".to_owned();
-        Args { dir: dir.to_owned(), listen, app_key: None, secret: None, force: false }
+        Args {
+            dir: dir.to_owned(),
+            listen,
+            app_key: None,
+            secret: None,
+            platform: SIMULATED_PLATFORM.to_owned(),
+            force: false,
+        }
     }
 
     const SEVENS: Entropy = |bytes| {

@@ -41,6 +41,24 @@ pub const STRANGER_BODY_BYTES: u64 = 4_096;
 pub const SIGN_METHODS: [SignMethod; 3] = SignMethod::ALL;
 /// `partner.timestamp_window_s`: the platform's own ten minutes.
 pub const TIMESTAMP_WINDOW_S: u64 = 600;
+/// `outbox.first_retry_ms`.
+pub const FIRST_RETRY_MS: u64 = 1_000;
+/// `outbox.longest_retry_ms`: what was tried during an outage is tried again within five minutes of its end.
+pub const LONGEST_RETRY_MS: u64 = 300_000;
+/// `outbox.max_age_h`: longer than a long weekend.
+pub const MAX_AGE_H: u64 = 168;
+/// `platform.sign_method`: the strongest that the platform knows.
+pub const PLATFORM_SIGN_METHOD: SignMethod = SignMethod::HmacSha256;
+/// `platform.calls_per_second`.
+pub const CALLS_PER_SECOND: u64 = 50;
+/// `platform.burst`.
+pub const BURST: u64 = 50;
+/// `platform.concurrency`.
+pub const CONCURRENCY: u64 = 32;
+/// `platform.timeout_ms`.
+pub const PLATFORM_TIMEOUT_MS: u64 = 10_000;
+/// `partner.surrender_sync`: only who asks for notices gets them.
+pub const SURRENDER_SYNC: bool = false;
 /// `product.currencies`.
 pub const CURRENCIES: [&str; 1] = ["CNY"];
 /// `product.premium_tolerance` and `product.cny_tolerance`: one fen, what rounding to fen can make.

@@ -20,15 +20,16 @@ struct Named<'a> {
 
 /// Method names to interface scopes, each name for one interface.
 pub(super) fn read(section: &Section<'_>, channels: &[&dyn Channel]) -> HashMap<String, &'static str> {
+    let has_methods = |channel: &&&dyn Channel| channel.interfaces().iter().any(|one| one.default_method().is_some());
     let of_channel = |channel: &&dyn Channel| {
         section.section(channel.name(), |section| {
             section.section("methods", |section| {
-                let named = channel.interfaces().iter().map(|interface| name(section, channel.name(), *interface));
-                named.collect::<Vec<_>>()
+                let interfaces = channel.interfaces().iter();
+                interfaces.filter_map(|interface| name(section, channel.name(), *interface)).collect::<Vec<_>>()
             })
         })
     };
-    let named: Vec<Named<'_>> = channels.iter().flat_map(of_channel).collect();
+    let named: Vec<Named<'_>> = channels.iter().filter(has_methods).flat_map(of_channel).collect();
     for (index, one) in named.iter().enumerate() {
         let before = named.iter().take(index).find(|other| other.method == one.method);
         let Some(before) = before else { continue };
@@ -44,12 +45,14 @@ pub(super) fn read(section: &Section<'_>, channels: &[&dyn Channel]) -> HashMap<
     named.into_iter().map(|named| (named.method.to_owned(), named.scope)).collect()
 }
 
-fn name<'a>(section: &Section<'a>, channel: &str, interface: &'static dyn Interface) -> Named<'a> {
+/// `None` in a channel without method names.
+fn name<'a>(section: &Section<'a>, channel: &str, interface: &'static dyn Interface) -> Option<Named<'a>> {
+    let default = interface.default_method()?;
     let scope = interface.scope();
     let key = scope.strip_prefix(channel).and_then(|rest| rest.strip_prefix('/')).unwrap_or(scope);
     let item = section.item(key);
     let configured = item.as_ref().and_then(|item| item.text(EXPECTED, method_name));
-    Named { scope, method: configured.unwrap_or_else(|| interface.default_method()), item }
+    Some(Named { scope, method: configured.unwrap_or(default), item })
 }
 
 fn method_name(text: &str) -> Option<&str> {
@@ -59,6 +62,7 @@ fn method_name(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::path::Path;
 
     use baoqiao_channels::access::Access;
@@ -88,13 +92,19 @@ mod tests {
         fn interface(&self, _: &RawRequest, _: &Access) -> Option<&'static dyn Interface> {
             unreachable!()
         }
-        fn authenticate<'a>(&self, _: &'a RawRequest, _: &'a Access, _: Timestamp) -> Result<Verified<'a>, Refusal> {
+        fn authenticate<'a>(
+            &self,
+            _: &'a RawRequest,
+            _: Option<IpAddr>,
+            _: &'a Access,
+            _: Timestamp,
+        ) -> Result<Verified<'a>, Refusal> {
             unreachable!()
         }
         fn unknown_interface(&self, _: &Verified<'_>) -> Refusal {
             unreachable!()
         }
-        fn reply_refused(&self, _: &RawRequest, _: &Refusal) -> Reply {
+        fn reply_refused(&self, _: &RawRequest, _: &Refusal, _: Timestamp) -> Reply {
             unreachable!()
         }
     }
@@ -106,13 +116,13 @@ mod tests {
         fn label(&self) -> &'static str {
             unreachable!()
         }
-        fn default_method(&self) -> &'static str {
-            self.1
+        fn default_method(&self) -> Option<&'static str> {
+            Some(self.1)
         }
         fn decode(&self, _: &Verified<'_>, _: &Catalogue) -> Result<Decoded, Refusal> {
             unreachable!()
         }
-        fn reply(&self, _: &RawRequest, _: &CallResult) -> Reply {
+        fn reply(&self, _: &RawRequest, _: &CallResult, _: Timestamp) -> Reply {
             unreachable!()
         }
     }

@@ -5,13 +5,17 @@
 //! wanted. One section of the file is one file here; what a key means when it is left out stands in [`defaults`];
 //! [`sample()`] is the file that `baoqiao init` writes. `docs/configuration.md` lists all keys.
 
+mod api_token;
 pub mod defaults;
 mod documents;
 mod insurer;
 mod ledger;
 mod log;
 mod methods;
+mod outbox;
 mod partner;
+mod platform;
+mod policy_source;
 mod problem;
 mod product;
 mod reader;
@@ -33,11 +37,13 @@ pub use documents::DocumentsConfig;
 pub use ledger::{LedgerConfig, LedgerUrl};
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};
-pub use sample::{InvalidSample, SampleOptions, sample};
+pub use sample::{EXAMPLE_POLICY_SOURCE, InvalidSample, SIMULATED_PLATFORM, SampleOptions, sample};
 pub use server::ServerConfig;
 pub use traffic::TrafficConfig;
 
 use crate::documents::Insurer;
+use crate::http::api::ApiToken;
+use crate::outbox::{LaneConfig, Policy};
 use reader::{Section, Source};
 
 /// Everything the gateway is told, checked.
@@ -59,10 +65,16 @@ pub struct Config {
     pub documents: DocumentsConfig,
     /// Every `[[partner]]`, in the order of the file.
     pub partners: Vec<Partner>,
-    /// The partners by their app keys, and the interfaces by their method names.
+    /// The partners by their app keys, every `[[policy_source]]` by its code, and the interfaces by their method names.
     pub access: Access,
-    /// Every `[[product]]`.
+    /// Every `[[product]]`, what every `[[policy_source]]` may do, and which partners want surrender information.
     pub catalogue: Catalogue,
+    /// `[outbox]`.
+    pub outbox: Policy,
+    /// Every `[[platform]]`.
+    pub platforms: Vec<LaneConfig>,
+    /// Every `[[api_token]]`.
+    pub api_tokens: Vec<ApiToken>,
 }
 
 impl Config {
@@ -110,12 +122,33 @@ impl Config {
         let traffic = root.section("traffic", traffic::read);
         let insurer = root.section("insurer", insurer::read);
         let documents = root.section("documents", documents::read);
+        let outbox = root.section("outbox", |section| outbox::read(section, server.shutdown_grace));
+        let platforms = platform::read_all(root);
         let methods = root.section("channels", |channels| methods::read(channels, CHANNELS));
         let partners = partner::read_all(root);
-        let catalogue = product::read_all(root, &partners.ids);
+        let products = product::read_all(root, &partners.ids);
+        let sources = policy_source::read_all(root, &partners.ids, &products.codes);
+        let (callers, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
+        let catalogue =
+            Catalogue::new(products.valid).with_sources(sources).with_surrender_sync(partners.surrender_sync);
         let partners = partners.valid;
-        let access = Access::new(partners.iter().cloned(), methods);
-        Self { source_path, server, log, ledger, traffic, insurer, documents, partners, access, catalogue }
+        let api_tokens = api_token::read_all(root);
+        let access = Access::new(partners.iter().cloned(), methods).with_sources(callers);
+        Self {
+            source_path,
+            server,
+            log,
+            ledger,
+            traffic,
+            insurer,
+            documents,
+            partners,
+            access,
+            catalogue,
+            api_tokens,
+            outbox,
+            platforms,
+        }
     }
 }
 

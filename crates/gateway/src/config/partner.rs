@@ -15,11 +15,14 @@ pub(super) struct Partners {
     pub(super) valid: Vec<Partner>,
     /// Every id, so that a product that names a partner with other problems is not told to be wrong too.
     pub(super) ids: Vec<String>,
+    /// The ids of those that want to hear of rescinded and surrendered policies.
+    pub(super) surrender_sync: Vec<String>,
 }
 
 pub(super) fn read_all(root: &Section<'_>) -> Partners {
     let mut ids = Vec::new();
     let mut app_keys = Vec::new();
+    let mut surrender_sync = Vec::new();
     let partners = root.sections("partner", |section| {
         let id = section.text("id", EXPECTED_ID, name);
         once(&mut ids, id, section.item("id"), "an id of its own");
@@ -30,6 +33,9 @@ pub(super) fn read_all(root: &Section<'_>) -> Partners {
             || Some(defaults::SIGN_METHODS.to_vec()),
             |item| item.texts(EXPECTED_SIGN_METHODS, |item| item.text(EXPECTED_SIGN_METHODS, |text| text.parse().ok())),
         );
+        if section.flag_or("surrender_sync", defaults::SURRENDER_SYNC) {
+            surrender_sync.extend(id.map(str::to_owned));
+        }
         let window_s = section.number_or("timestamp_window_s", defaults::TIMESTAMP_WINDOW_S, 1..=86_400);
         Some(Partner {
             id: id?.to_owned(),
@@ -39,7 +45,7 @@ pub(super) fn read_all(root: &Section<'_>) -> Partners {
             timestamp_window_s: i64::try_from(window_s).unwrap_or(i64::MAX),
         })
     });
-    Partners { valid: partners.into_iter().flatten().collect(), ids }
+    Partners { valid: partners.into_iter().flatten().collect(), ids, surrender_sync }
 }
 
 /// Adds the name to those seen, and notes when it was among them.

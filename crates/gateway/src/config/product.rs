@@ -2,7 +2,7 @@
 
 use baoqiao_domain::currency::Currency;
 use baoqiao_domain::money::Amount;
-use baoqiao_domain::product::{AmountRange, Catalogue, Product};
+use baoqiao_domain::product::{AmountRange, DiscrepancyPolicy, Product};
 
 use super::defaults;
 use super::partner::once;
@@ -14,16 +14,25 @@ const EXPECTED_PREFIX: &str = "one to eight letters A to Z, such as \"PBDI\"";
 const EXPECTED_CURRENCIES: &str = "a list of ISO 4217 codes, such as [\"CNY\", \"USD\"]";
 const EXPECTED_AMOUNT: &str =
     "an amount in yuan as text, such as \"0.01\", of at most 14 digits, 8 of them after the point";
+const EXPECTED_DISCREPANCY: &str = "\"record\" or \"refuse\"";
 const EXPECTED_RANGE: &str = "a range, such as { min = \"0.01\", max = \"1000000\" }";
 
-pub(super) fn read_all(root: &Section<'_>, partner_ids: &[String]) -> Catalogue {
+/// The products of the file.
+pub(super) struct Products {
+    /// Those in which nothing is missing.
+    pub(super) valid: Vec<Product>,
+    /// Every code, so that who names a product with other problems is not told to be wrong too.
+    pub(super) codes: Vec<String>,
+}
+
+pub(super) fn read_all(root: &Section<'_>, partner_ids: &[String]) -> Products {
     let mut codes = Vec::new();
     let products = root.sections("product", |section| {
         let code = section.text("code", EXPECTED_CODE, name);
         once(&mut codes, code, section.item("code"), "a product code of its own");
         read(section, code, partner_ids)
     });
-    Catalogue::new(products.into_iter().flatten())
+    Products { valid: products.into_iter().flatten().collect(), codes }
 }
 
 fn read(section: &Section<'_>, code: Option<&str>, partner_ids: &[String]) -> Option<Product> {
@@ -31,7 +40,7 @@ fn read(section: &Section<'_>, code: Option<&str>, partner_ids: &[String]) -> Op
     let prefix = section.text("policy_prefix", EXPECTED_PREFIX, |text| text.parse().ok());
     let partners = section
         .required_item("partners", EXPECTED_PARTNERS)
-        .and_then(|item| item.texts(EXPECTED_PARTNERS, |item| partner(item, partner_ids)));
+        .and_then(|item| item.texts(EXPECTED_PARTNERS, |item| partner_id(item, partner_ids)));
     let sum_insured_cny = range(section, "sum_insured_cny");
     let premium_cny = range(section, "premium_cny");
     let currencies = section.item("currencies").map_or_else(
@@ -43,6 +52,16 @@ fn read(section: &Section<'_>, code: Option<&str>, partner_ids: &[String]) -> Op
         None => amount(defaults::TOLERANCE),
     };
     let (premium_tolerance, cny_tolerance) = (tolerance("premium_tolerance"), tolerance("cny_tolerance"));
+    let recovery_discrepancy = section.text_or(
+        "recovery_discrepancy",
+        DiscrepancyPolicy::default(),
+        EXPECTED_DISCREPANCY,
+        |text| match text {
+            "record" => Some(DiscrepancyPolicy::Record),
+            "refuse" => Some(DiscrepancyPolicy::Refuse),
+            _ => None,
+        },
+    );
     Some(Product {
         code: code?.to_owned(),
         name: name?.to_owned(),
@@ -53,12 +72,14 @@ fn read(section: &Section<'_>, code: Option<&str>, partner_ids: &[String]) -> Op
         cny_tolerance: cny_tolerance?,
         currencies: currencies?,
         partners: partners?,
+        recovery_discrepancy,
     })
 }
 
-const EXPECTED_PARTNERS: &str = "a list of the ids of [[partner]]";
+pub(super) const EXPECTED_PARTNERS: &str = "a list of the ids of [[partner]]";
 
-fn partner(item: &Item<'_>, ids: &[String]) -> Option<String> {
+/// The id of a partner of the file; noted where there is none.
+pub(super) fn partner_id(item: &Item<'_>, ids: &[String]) -> Option<String> {
     let id = item.text(EXPECTED_PARTNERS, Some)?;
     if !ids.iter().any(|known| known == id) {
         match nearest(id, ids.iter().map(String::as_str)) {

@@ -273,6 +273,15 @@ impl<'a> Section<'a> {
         self.required_item(key, expected)?.text(expected, parse)
     }
 
+    /// An optional `true` or `false`.
+    pub(super) fn flag_or(&self, key: &'static str, default: bool) -> bool {
+        let Some(item) = self.item(key) else { return default };
+        item.value.as_bool().unwrap_or_else(|| {
+            item.refuse("true or false");
+            default
+        })
+    }
+
     /// An optional whole number.
     pub(super) fn number_or(&self, key: &'static str, default: u64, range: RangeInclusive<u64>) -> u64 {
         let Some(item) = self.item(key) else { return default };
@@ -301,6 +310,11 @@ impl<'a> Section<'a> {
             item.refuse(format_args!("a table, [{}]", self.path(key)));
         }
         Self::read(self.source, table, self.path(key), item.map_or(1, |item| item.line), read)
+    }
+
+    /// Every table of an array of tables that may be absent.
+    pub(super) fn optional_sections<T>(&self, key: &'static str, read: impl FnMut(&Section<'a>) -> T) -> Vec<T> {
+        if self.item(key).is_none() { Vec::new() } else { self.sections(key, read) }
     }
 
     /// Every table of a required array of tables; a single table is noted, and read all the same.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use baoqiao_channels::access::Secret;
 
 use super::server::EXPECTED_LISTEN;
-use super::{partner, reader, secret};
+use super::{partner, platform, policy_source, reader, secret};
 
 const TEMPLATE: &str = include_str!("sample.toml");
 
@@ -16,7 +16,15 @@ pub struct SampleOptions {
     listen: SocketAddr,
     app_key: String,
     secret: Secret,
+    platform_url: String,
+    policy_source: String,
 }
+
+/// The policy source of the rescission document's example.
+pub const EXAMPLE_POLICY_SOURCE: &str = "HN_HT_QNW";
+
+/// Where `baoqiao simulate platform` listens in its own example.
+pub const SIMULATED_PLATFORM: &str = "http://127.0.0.1:8090/router/rest";
 
 /// Why there can be no such sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +36,16 @@ pub enum InvalidSample {
     ),
     /// The app key is none.
     AppKey(
+        /// What came.
+        String,
+    ),
+    /// The policy source's code is none.
+    PolicySource(
+        /// What came.
+        String,
+    ),
+    /// The platform's address is none.
+    Platform(
         /// What came.
         String,
     ),
@@ -43,6 +61,10 @@ impl fmt::Display for InvalidSample {
         match self {
             Self::Listen(came) => write!(f, "listen: {came:?}; expected {EXPECTED_LISTEN}"),
             Self::AppKey(came) => write!(f, "app key: {came:?}; expected {}", partner::EXPECTED_APP_KEY),
+            Self::PolicySource(came) => {
+                write!(f, "policy source: {came:?}; expected {}", policy_source::EXPECTED_CODE)
+            }
+            Self::Platform(came) => write!(f, "platform: {came:?}; expected {}", platform::EXPECTED_URL),
             Self::Secret(fault) => write!(f, "secret: it {fault}; expected {}", secret::EXPECTED_CONTENT),
         }
     }
@@ -62,7 +84,28 @@ impl SampleOptions {
         let listen = callable.ok_or_else(|| InvalidSample::Listen(listen.to_owned()))?;
         let app_key = reader::name(app_key).ok_or_else(|| InvalidSample::AppKey(app_key.to_owned()))?.to_owned();
         let secret = secret::secret(secret).map_err(InvalidSample::Secret)?;
-        Ok(Self { listen, app_key, secret })
+        let (platform_url, policy_source) = (SIMULATED_PLATFORM.to_owned(), EXAMPLE_POLICY_SOURCE.to_owned());
+        Ok(Self { listen, app_key, secret, platform_url, policy_source })
+    }
+
+    /// The same, with that policy source instead of the document's.
+    ///
+    /// # Errors
+    /// [`InvalidSample::PolicySource`].
+    pub fn with_policy_source(mut self, code: &str) -> Result<Self, InvalidSample> {
+        let code = reader::name(code).ok_or_else(|| InvalidSample::PolicySource(code.to_owned()))?;
+        code.clone_into(&mut self.policy_source);
+        Ok(self)
+    }
+
+    /// The same, with notices sent to that address instead of the simulator's.
+    ///
+    /// # Errors
+    /// [`InvalidSample::Platform`].
+    pub fn with_platform(mut self, url: &str) -> Result<Self, InvalidSample> {
+        let url = platform::url(url).ok_or_else(|| InvalidSample::Platform(url.to_owned()))?;
+        url.clone_into(&mut self.platform_url);
+        Ok(self)
     }
 
     /// The address to listen on.
@@ -97,6 +140,8 @@ pub fn sample(options: &SampleOptions) -> String {
     TEMPLATE
         .replace("listen = \"@LISTEN@\"", &format!("listen = {}", quoted(&options.listen.to_string())))
         .replace("public_url = \"@PUBLIC_URL@\"", &public_url)
+        .replace("\"@POLICY_SOURCE@\"", &quoted(&options.policy_source))
+        .replace("\"@PLATFORM@\"", &quoted(&options.platform_url))
         .replace("\"@APP_KEY@\"", &quoted(&options.app_key))
         .replace("\"@SECRET@\"", &quoted(options.secret.expose()))
 }
@@ -136,6 +181,33 @@ mod tests {
         assert_eq!(partner.secrets, [Secret::new(awkward)]);
         let issuing = "qimen.alibaba.finance.insurance.policy.issuing";
         assert_eq!(config.access.interface_of_method(issuing), Some("qimen/policy-issuing"));
+        let [platform] = config.platforms.as_slice() else { panic!("{:?}", config.platforms) };
+        assert_eq!((platform.partner.as_str(), platform.url.as_str()), ("alibaba", SIMULATED_PLATFORM));
+        assert_eq!((platform.app.app_key.as_str(), &platform.app.secret), ("12345678", &Secret::new(awkward)));
+    }
+
+    #[test]
+    fn the_sample_lets_the_documents_source_rescind_what_the_documents_partner_sold() {
+        let config = load(&options("127.0.0.1:8080", "s"));
+        let source = config.access.source("HN_HT_QNW").unwrap();
+        assert!(source.addresses.iter().any(|range| range.contains("127.0.0.1".parse().unwrap())));
+        assert!(source.hmac_secrets.is_empty());
+        assert!(config.catalogue.wants_surrender_sync("alibaba"));
+        let recovery = "qimen.alibaba.finance.insurance.recovery";
+        assert_eq!(config.access.interface_of_method(recovery), Some("qimen/recovery"));
+        let other = load(&options("127.0.0.1:8080", "s").with_policy_source("OTHER-1").unwrap());
+        assert!(other.access.source("OTHER-1").is_some() && other.access.source("HN_HT_QNW").is_none());
+        let error = options("127.0.0.1:8080", "s").with_policy_source("a:b").unwrap_err();
+        assert!(error.to_string().starts_with("policy source: \"a:b\"; expected"), "{error}");
+    }
+
+    #[test]
+    fn the_sample_sends_notices_where_it_is_told() {
+        let url = "https://eco.taobao.com/router/rest";
+        let config = load(&options("127.0.0.1:8080", "s").with_platform(url).unwrap());
+        assert_eq!(config.platforms[0].url, url);
+        let error = options("127.0.0.1:8080", "s").with_platform("eco.taobao.com").unwrap_err();
+        assert!(error.to_string().starts_with("platform: \"eco.taobao.com\"; expected"), "{error}");
     }
 
     #[test]

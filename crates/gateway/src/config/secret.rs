@@ -29,7 +29,11 @@ pub(super) fn secret(text: &str) -> Result<Secret, &'static str> {
 
 /// The secrets under `secrets`: one or two, or none with the reason noted.
 pub(super) fn read(partner: &Section<'_>) -> Option<Vec<Secret>> {
-    let list = partner.required_item("secrets", EXPECTED_SECRETS)?;
+    list(&partner.required_item("secrets", EXPECTED_SECRETS)?)
+}
+
+/// The secrets of a list: one or two, or none with the reason noted.
+pub(super) fn list(list: &Item<'_>) -> Option<Vec<Secret>> {
     if !list.is_list() {
         list.refuse_as("no list", EXPECTED_SECRETS);
         return None;
@@ -51,7 +55,8 @@ pub(super) fn read(partner: &Section<'_>) -> Option<Vec<Secret>> {
     (secrets.len() == count).then_some(secrets)
 }
 
-fn resolve(item: &Item<'_>) -> Option<Secret> {
+/// The secret that a value stands for, or `None` with the reason noted.
+pub(super) fn resolve(item: &Item<'_>) -> Option<Secret> {
     if let Some(text) = item.as_text() {
         return checked(item, text, "the text");
     }

@@ -20,6 +20,14 @@ sum_insured_cny = { min = "0.01", max = "100" }
 premium_cny = { min = "0.01", max = "10" }
 "#;
 
+/// The least that can be said of a platform.
+const PLATFORM: &str = r#"[[platform]]
+id = "alibaba"
+url = "http://127.0.0.1:1/router/rest"
+app_key = "1"
+secret = "hidden-two"
+"#;
+
 fn env(name: &str) -> Option<String> {
     match name {
         "EMPTY" => Some(String::new()),
@@ -83,6 +91,11 @@ fn the_sample_writes_the_defaults_out() {
         (minimal.log, minimal.ledger, minimal.traffic, minimal.documents)
     );
     assert_eq!(sample.partners[0].sign_methods, minimal.partners[0].sign_methods);
+    assert_eq!(sample.outbox, minimal.outbox);
+    let mut platform = parse(&format!("{MINIMAL}{PLATFORM}")).unwrap().platforms.remove(0);
+    platform.url = SIMULATED_PLATFORM.to_owned();
+    platform.app.secret = sample.platforms[0].app.secret.clone();
+    assert_eq!(sample.platforms, [platform]);
     assert_eq!(sample.partners[0].timestamp_window_s, minimal.partners[0].timestamp_window_s);
 }
 

@@ -1,7 +1,7 @@
 //! The one way in for platforms: read, authenticate, decode, settle, reply — the same for every channel.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use baoqiao_channels::access::Access;
 use baoqiao_channels::channel::{CallResult, Channel, Interface, RawRequest, Reply, Verified};
 use baoqiao_domain::idempotency::IdempotencyKey;
-use baoqiao_domain::ledger::{Command, Request as LedgerRequest};
-use baoqiao_domain::party::PersonKey;
+use baoqiao_domain::ledger::Outcome;
+use baoqiao_domain::policy_number::PolicyNumber;
 use baoqiao_domain::product::Catalogue;
 use baoqiao_domain::refusal::Refusal;
 
@@ -69,13 +69,18 @@ struct Call {
     interface: Option<&'static dyn Interface>,
     raw: RawRequest,
     path: String,
-    peer: String,
+    peer: Option<IpAddr>,
     received_at: Timestamp,
 }
 
 impl Call {
-    fn reply(&self, result: &CallResult) -> Reply {
-        reply(self.channel, self.interface, &self.raw, result)
+    /// The address that it came from, as the traffic record has it; empty where it is not known.
+    fn peer_text(&self) -> String {
+        self.peer.map(|peer| peer.to_string()).unwrap_or_default()
+    }
+
+    fn reply(&self, result: &CallResult, now: Timestamp) -> Reply {
+        reply(self.channel, self.interface, &self.raw, result, now)
     }
 }
 
@@ -84,12 +89,13 @@ fn reply(
     interface: Option<&'static dyn Interface>,
     raw: &RawRequest,
     result: &CallResult,
+    now: Timestamp,
 ) -> Reply {
     match (interface, result) {
-        (Some(interface), result) => interface.reply(raw, result),
-        (None, Err(refusal)) => channel.reply_refused(raw, refusal),
+        (Some(interface), result) => interface.reply(raw, result, now),
+        (None, Err(refusal)) => channel.reply_refused(raw, refusal, now),
         // No interface, no command, no outcome.
-        (None, Ok(_)) => channel.reply_refused(raw, &Refusal::Busy),
+        (None, Ok(_)) => channel.reply_refused(raw, &Refusal::Busy, now),
     }
 }
 
@@ -98,7 +104,7 @@ impl Inbound {
     pub async fn receive(&self, channel: &'static dyn Channel, request: Request) -> Response {
         let started = tokio::time::Instant::now();
         let (head, body) = request.into_parts();
-        let peer = head.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_string()).unwrap_or_default();
+        let peer = head.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
         let read = tokio::time::timeout(self.limits.body_timeout, self.read(&head.headers, body)).await;
         let (body, _room, refusal) = match read {
             Ok(Ok((body, room))) => (body, room, None),
@@ -106,8 +112,8 @@ impl Inbound {
                 let limit_bytes = self.limits.body_bytes;
                 (Bytes::new(), None, Some(Refusal::BodyTooLarge { limit_bytes }))
             }
-            Ok(Err(Unread::Broken)) => return unread(StatusCode::BAD_REQUEST, &peer),
-            Err(_) => return unread(StatusCode::REQUEST_TIMEOUT, &peer),
+            Ok(Err(Unread::Broken)) => return unread(StatusCode::BAD_REQUEST, peer),
+            Err(_) => return unread(StatusCode::REQUEST_TIMEOUT, peer),
         };
         let query = Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes());
         let raw = RawRequest { query, headers: head.headers, body };
@@ -136,7 +142,7 @@ impl Inbound {
     }
 
     async fn answer(&self, call: &Call) -> (Answered, Trace) {
-        match call.channel.authenticate(&call.raw, &self.access, call.received_at) {
+        match call.channel.authenticate(&call.raw, call.peer, &self.access, call.received_at) {
             Ok(verified) => (self.settle(call, &verified).await, Trace::Logged { suppressed: 0 }),
             Err(refusal) => self.refuse_unread(call, refusal),
         }
@@ -149,7 +155,7 @@ impl Inbound {
             self.record_stranger(call, &refusal);
         }
         let result = Err(refusal);
-        let answered = Answered { reply: call.reply(&result), verdict: Verdict::Refused, result };
+        let answered = Answered { reply: call.reply(&result, self.clock.now()), verdict: Verdict::Refused, result };
         (answered, allowed.map_or(Trace::None, |suppressed| Trace::Logged { suppressed }))
     }
 
@@ -162,7 +168,7 @@ impl Inbound {
             Ok(request) => self.ledger.record_stranger(Stranger {
                 received_at: call.received_at,
                 channel: call.channel.name(),
-                peer: call.peer.clone(),
+                peer: call.peer_text(),
                 reason: refusal.internal_detail().unwrap_or_else(|| refusal.public_message()),
                 body_bytes: declared_length(&call.raw.headers).unwrap_or(call.raw.body.len()),
                 request,
@@ -174,13 +180,13 @@ impl Inbound {
     async fn settle(&self, call: &Call, verified: &Verified<'_>) -> Answered {
         let submission = match self.submission(call, verified) {
             Ok(submission) => submission,
-            Err(error) => return unsettled(call, Refusal::LedgerUnavailable { internal: error.to_string() }),
+            Err(error) => return self.unsettled(call, Refusal::LedgerUnavailable { internal: error.to_string() }),
         };
         match tokio::time::timeout(self.limits.deadline, self.ledger.submit(submission)).await {
             Ok(Ok(answered)) => answered,
-            Ok(Err(refusal)) => unsettled(call, refusal),
+            Ok(Err(refusal)) => self.unsettled(call, refusal),
             // It may still become durable: the platform's retry is then answered from the ledger.
-            Err(_) => unsettled(call, Refusal::Busy),
+            Err(_) => self.unsettled(call, Refusal::Busy),
         }
     }
 
@@ -189,7 +195,10 @@ impl Inbound {
         let asked = match interface {
             None => Err(call.channel.unknown_interface(verified)),
             Some(interface) => match interface.decode(verified, &self.catalogue) {
-                Ok(decoded) => Ok(self.asked(interface.scope(), decoded.key, decoded.command)?),
+                Ok(decoded) => {
+                    let key = IdempotencyKey { scope: interface.scope(), key: decoded.key };
+                    Ok(Asked::new(&self.vault, key, decoded.uuid, decoded.command)?)
+                }
                 Err(refusal) => Err(refusal),
             },
         };
@@ -199,32 +208,20 @@ impl Inbound {
             scope: interface.map(Interface::scope),
             caller: verified.caller().to_owned(),
             secret_index: verified.secret_index(),
-            peer: call.peer.clone(),
+            peer: call.peer_text(),
             request: self.vault.seal(Purpose::Request, &dump(call, &call.raw.body))?,
         };
-        // Of the request, the reply needs the query alone.
-        let raw = RawRequest { body: Bytes::new(), ..call.raw.clone() };
+        // The reply may echo the body; no byte of it is copied.
+        let raw = call.raw.clone();
         let channel = call.channel;
-        let render = Box::new(move |result: &CallResult| reply(channel, interface, &raw, result));
+        let render = Box::new(move |result: &CallResult, now: Timestamp| reply(channel, interface, &raw, result, now));
         Ok(Submission { arrival, asked, render })
     }
 
-    fn asked(&self, scope: &'static str, key: String, command: Command) -> Result<Asked, VaultError> {
-        let (content, people) = match &command {
-            Command::IssuePolicy(application) => (serde_json::to_vec(application), application.person_keys()),
-        };
-        // Text, decimals and times always serialise.
-        let content = content.unwrap_or_default();
-        let people = people.iter().map(|key: &PersonKey| self.vault.blind_index(key)).collect();
-        let fingerprint = self.vault.fingerprint(&content);
-        let request = LedgerRequest { key: IdempotencyKey { scope, key }, fingerprint, command };
-        Ok(Asked { request, content: self.vault.seal(Purpose::Content, &content)?, people })
+    fn unsettled(&self, call: &Call, refusal: Refusal) -> Answered {
+        let result = Err(refusal);
+        Answered { reply: call.reply(&result, self.clock.now()), verdict: Verdict::Refused, result }
     }
-}
-
-fn unsettled(call: &Call, refusal: Refusal) -> Answered {
-    let result = Err(refusal);
-    Answered { reply: call.reply(&result), verdict: Verdict::Refused, result }
 }
 
 /// Whether a call is logged. Strangers' calls are as far as their allowance goes, with a count of those that were not.
@@ -270,15 +267,28 @@ fn log(call: &Call, answered: &Answered, suppressed: u64, elapsed: Duration) {
     tracing::info!(
         channel = call.channel.name(),
         interface = call.interface.map(Interface::scope),
-        peer = call.peer,
+        peer = call.peer_text(),
         verdict = answered.verdict.as_str(),
-        policy_no = outcome.map(|outcome| outcome.policy_no().as_str()),
+        policy_no = outcome.and_then(Outcome::policy_no).map(PolicyNumber::as_str),
         code = refusal.map(|refusal| refusal.code().as_str()),
-        detail = refusal.and_then(Refusal::internal_detail),
+        detail = detail(&answered.result),
         suppressed = (suppressed > 0).then_some(suppressed),
         elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         "call answered"
     );
+}
+
+/// What the line says besides: why a call was refused, and what is odd about a recovery that was recorded.
+fn detail(result: &CallResult) -> String {
+    match result {
+        Err(refusal) => refusal.internal_detail().unwrap_or_default(),
+        Ok(Outcome::RecoveryRecorded { unmatched, discrepancies, .. }) => {
+            let unmatched = unmatched.map(|reason| format!("unmatched: {}", reason.as_str()));
+            let amounts = discrepancies.iter().map(|found| format!("discrepancy: {}", found.field));
+            unmatched.into_iter().chain(amounts).collect::<Vec<_>>().join(", ")
+        }
+        Ok(_) => String::new(),
+    }
 }
 
 fn response(reply: Reply) -> Response {

@@ -1,5 +1,7 @@
-//! The gateway's HTTP side: one handler for every channel, documents, verification pages, health.
+//! The gateway's HTTP side: one handler for every channel, the core system's API, documents, verification pages,
+//! health.
 
+pub mod api;
 mod bodies;
 mod documents;
 mod health;
@@ -29,6 +31,8 @@ pub struct Parts {
     pub inbound: Arc<Inbound>,
     /// Documents.
     pub documents: Arc<Documents>,
+    /// The core system's API.
+    pub api: api::Api,
     /// Health.
     pub ledger: Ledger,
 }
@@ -39,7 +43,8 @@ pub fn router(parts: Parts) -> Router {
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready).with_state(parts.ledger))
         .route("/documents/{name}", get(documents::document).with_state(Arc::clone(&parts.documents)))
-        .route("/verify/{name}", get(documents::verification).with_state(parts.documents));
+        .route("/verify/{name}", get(documents::verification).with_state(parts.documents))
+        .merge(api::router(parts.api));
     for channel in CHANNELS {
         let inbound = Arc::clone(&parts.inbound);
         let receive = move |request| async move { inbound.receive(*channel, request).await };

@@ -8,14 +8,17 @@ use baoqiao_channels::channel::CallResult;
 use baoqiao_domain::difference::differences;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::{Decision, Facts, Outcome, SavedAnswer, Settlement, State, settle};
-use baoqiao_domain::policy_number::SequenceBlock;
+use baoqiao_domain::notice::Notice;
+use baoqiao_domain::policy_number::{PolicyNumber, SequenceBlock};
 use baoqiao_domain::refusal::Refusal;
 use jiff::Timestamp;
 
 use super::store::{
-    AcceptedRow, ConflictRow, DocumentRow, MessageRow, StoreError, StoredAnswer, StrangerRow, Verdict, Writes,
+    AcceptedRow, ConflictRow, DocumentRow, Loaded, MessageRow, StoreError, StoredAnswer, StrangerRow, UuidRow, Verdict,
+    Wanted, Writes,
 };
 use super::{Answered, Asked, Rules, Stranger, Submission};
+use crate::outbox::store::NoticeRow;
 use crate::vault::{Purpose, Sealed, VaultError};
 
 /// Numbers set aside for this node.
@@ -49,12 +52,7 @@ pub(super) struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(
-        rules: &'a Rules,
-        numbers: &'a mut Numbers,
-        keys: &[&IdempotencyKey],
-        loaded: Vec<Option<StoredAnswer>>,
-    ) -> Self {
+    pub(super) fn new(rules: &'a Rules, numbers: &'a mut Numbers, wanted: &Wanted<'_>, loaded: Loaded) -> Self {
         let now = rules.clock.now();
         let mut batch = Self {
             rules,
@@ -66,11 +64,14 @@ impl<'a> Batch<'a> {
             writes: Writes { at: now, ..Writes::default() },
             answers: Vec::new(),
         };
-        for (key, stored) in keys.iter().zip(loaded) {
+        for (key, stored) in wanted.keys.iter().zip(loaded.answers) {
             if let Some(stored) = stored {
                 batch.load((*key).clone(), stored);
             }
         }
+        loaded.uuids.into_iter().for_each(|(uuid, fingerprint)| batch.state.load_uuid(uuid, fingerprint));
+        loaded.policies.into_iter().for_each(|policy| batch.state.load_policy(policy));
+        loaded.auctions.into_iter().for_each(|case| batch.state.load_auction(case));
         batch
     }
 
@@ -99,14 +100,14 @@ impl<'a> Batch<'a> {
             Ok(asked) => self.settle_asked(message_id, asked)?,
             Err(refusal) => (Verdict::Refused, Err(refusal.clone())),
         };
-        let reply = (submission.render)(&result);
+        let reply = (submission.render)(&result, self.now);
         self.writes.messages.push(MessageRow {
             id: message_id,
             arrival: submission.arrival.clone(),
             key: submission.asked.as_ref().ok().map(|asked| asked.request.key.key.clone()),
             verdict,
             code: result.as_ref().err().map(|refusal| refusal.code().as_str()),
-            policy_sequence: result.as_ref().ok().map(|outcome| outcome.policy_no().sequence()),
+            policy_sequence: result.as_ref().ok().and_then(policy_sequence),
             reply: self.rules.vault.seal(Purpose::Reply, &reply.body).map_err(sealing)?,
         });
         self.answers.push(Answered { reply, verdict, result });
@@ -124,7 +125,12 @@ impl<'a> Batch<'a> {
             sequences: &mut self.numbers.policies,
             document_url: &*self.rules.document_url,
         };
-        Ok(match settle(&mut self.state, &asked.request, &mut facts) {
+        let settlement = settle(&mut self.state, &asked.request, &mut facts);
+        if let (Settlement::Decided(_) | Settlement::Replayed(_), Some(uuid)) = (&settlement, &asked.request.uuid) {
+            let fingerprint = asked.request.fingerprint;
+            self.writes.uuids.push(UuidRow { uuid: uuid.clone(), fingerprint, message_id });
+        }
+        Ok(match settlement {
             Settlement::Decided(decision) => (Verdict::Accepted, Ok(self.accept(message_id, asked, *decision)?)),
             Settlement::Replayed(outcome) => (Verdict::Replayed, Ok(outcome)),
             Settlement::Conflicting(_) => match self.conflict(message_id, asked) {
@@ -147,9 +153,27 @@ impl<'a> Batch<'a> {
             content: asked.content.clone(),
             outcome,
         };
-        let Decision { outcome, policy, events } = decision;
-        self.writes.accepted.push(AcceptedRow { key, answer, policy, people: asked.people.clone(), events });
+        let Decision { outcome, changes, events, notices } = decision;
+        for notice in notices {
+            self.queue(message_id, &notice)?;
+        }
+        let policy_sequence = policy_sequence(&outcome);
+        let people = asked.people.clone();
+        self.writes.accepted.push(AcceptedRow { key, answer, changes, policy_sequence, people, events });
         Ok(outcome)
+    }
+
+    /// Queues a notice; it is sent after the batch is durable.
+    fn queue(&mut self, message_id: u64, notice: &Notice) -> Result<(), StoreError> {
+        let plain = serde_json::to_vec(&notice.content).map_err(encoding)?;
+        self.writes.notices.push(NoticeRow {
+            kind: notice.kind.as_str(),
+            subject: notice.subject.clone(),
+            partner: notice.partner.clone(),
+            content: self.rules.vault.seal(Purpose::Notice, &plain).map_err(sealing)?,
+            cause_message_id: Some(message_id),
+        });
+        Ok(())
     }
 
     /// Keeps both contents, and names the fields in which they differ.
@@ -196,6 +220,10 @@ impl<'a> Batch<'a> {
     pub(super) fn finish(self) -> (Writes, Vec<Answered>) {
         (self.writes, self.answers)
     }
+}
+
+fn policy_sequence(outcome: &Outcome) -> Option<u64> {
+    outcome.policy_no().map(PolicyNumber::sequence)
 }
 
 fn number(block: &mut SequenceBlock) -> Result<u64, StoreError> {

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
-use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::policy_number::SequenceBlock;
 use baoqiao_domain::refusal::Refusal;
+use jiff::Timestamp;
 
 use super::batch::{Batch, Numbers};
-use super::store::{NumberBlock, Store, StoreError, Verdict};
+use super::store::{NumberBlock, Store, StoreError, Verdict, Wanted};
 use super::{Answered, DocumentRow, Rules, Stranger, Submission, Task};
 
 /// The most tasks in one transaction: more would add latency and nothing else.
@@ -99,7 +99,10 @@ impl Committer {
         let kept = written.as_ref().map(|_| ()).map_err(StoreError::clone);
         let answers = match written {
             Ok(answers) => answers,
-            Err(error) => waiting.messages.iter().map(|submission| unavailable(submission, &error)).collect(),
+            Err(error) => {
+                let now = self.rules.clock.now();
+                waiting.messages.iter().map(|submission| unavailable(submission, &error, now)).collect()
+            }
         };
         // Whoever no longer waits has given up; the answer is kept for the retry.
         for (answer, sender) in answers.into_iter().zip(waiting.answers) {
@@ -139,20 +142,40 @@ impl Committer {
     ) -> Result<Vec<Answered>, StoreError> {
         self.set_numbers_aside(messages.len(), messages.len(), strangers.len())?;
         let Self { store, rules, numbers, .. } = self;
-        let keys: Vec<&IdempotencyKey> =
-            messages.iter().filter_map(|message| message.asked.as_ref().ok()).map(|asked| &asked.request.key).collect();
+        let wanted = wanted(messages);
         let mut answers = Vec::new();
-        store.transact(&keys, &mut |loaded| {
-            let mut batch = Batch::new(rules, numbers, &keys, loaded);
+        let (mut has_notices, mut has_events) = (false, false);
+        store.transact(&wanted, &mut |loaded| {
+            let mut batch = Batch::new(rules, numbers, &wanted, loaded);
             messages.iter().try_for_each(|message| batch.settle(message))?;
             strangers.iter().try_for_each(|stranger| batch.record(stranger))?;
             batch.keep(documents);
             let (writes, settled) = batch.finish();
             answers = settled;
+            has_notices = !writes.notices.is_empty();
+            has_events = writes.accepted.iter().any(|accepted| !accepted.events.is_empty());
             Ok(writes)
         })?;
+        if has_notices {
+            rules.wake_outbox.ring();
+        }
+        if has_events {
+            rules.feed.announce();
+        }
         Ok(answers)
     }
+}
+
+/// All that the messages refer to.
+fn wanted(messages: &[Submission]) -> Wanted<'_> {
+    let mut wanted = Wanted::default();
+    for request in messages.iter().filter_map(|message| message.asked.as_ref().ok()).map(|asked| &asked.request) {
+        wanted.keys.push(&request.key);
+        wanted.uuids.extend(&request.uuid);
+        wanted.policies.extend(request.command.policy_no());
+        wanted.auctions.extend(request.command.auction());
+    }
+    wanted
 }
 
 fn top_up(
@@ -171,7 +194,7 @@ fn top_up(
     Ok(())
 }
 
-fn unavailable(submission: &Submission, error: &StoreError) -> Answered {
+fn unavailable(submission: &Submission, error: &StoreError, now: Timestamp) -> Answered {
     let result = Err(Refusal::LedgerUnavailable { internal: error.to_string() });
-    Answered { reply: (submission.render)(&result), verdict: Verdict::Refused, result }
+    Answered { reply: (submission.render)(&result, now), verdict: Verdict::Refused, result }
 }

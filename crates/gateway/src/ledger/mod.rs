@@ -6,6 +6,9 @@
 
 mod batch;
 mod committer;
+pub mod feed;
+pub mod lists;
+pub mod resends;
 pub mod sqlite;
 pub mod store;
 
@@ -19,18 +22,21 @@ use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 use baoqiao_channels::channel::{CallResult, Reply};
-use baoqiao_domain::ledger::Request;
+use baoqiao_domain::idempotency::{IdempotencyKey, MessageUuid};
+use baoqiao_domain::ledger::{Command, Request};
 use baoqiao_domain::policy_number::PolicyNumber;
 use baoqiao_domain::product::Catalogue;
 use baoqiao_domain::refusal::Refusal;
 use jiff::Timestamp;
 
 use crate::clock::Clock;
-use crate::vault::{BlindIndex, Sealed, Vault};
+use crate::outbox::Wake;
+use crate::vault::{BlindIndex, Purpose, Sealed, Vault, VaultError};
+use feed::Feed;
 use store::{Arrival, DocumentRow, Store, StoreError, Verdict};
 
-/// Writes the reply to a result; called when the result is known, before it is durable.
-pub type Render = Box<dyn Fn(&CallResult) -> Reply + Send>;
+/// Writes the reply to a result at a moment; called when the result is known, before it is durable.
+pub type Render = Box<dyn Fn(&CallResult, Timestamp) -> Reply + Send>;
 
 /// A request that was understood, with what of it is kept.
 #[derive(Debug)]
@@ -41,6 +47,26 @@ pub struct Asked {
     pub content: Sealed,
     /// The numbers by which its parties are found.
     pub people: Vec<BlindIndex>,
+}
+
+impl Asked {
+    /// What is kept of a command under its key, with the message's own identity where its channel has such.
+    ///
+    /// # Errors
+    /// When it cannot be sealed.
+    pub fn new(
+        vault: &Vault,
+        key: IdempotencyKey,
+        uuid: Option<MessageUuid>,
+        command: Command,
+    ) -> Result<Self, VaultError> {
+        // Text, decimals and times always serialise.
+        let content = command.content().unwrap_or_default();
+        let people = command.person_keys().iter().map(|person| vault.blind_index(person)).collect();
+        let fingerprint = vault.fingerprint(&content);
+        let content = vault.seal(Purpose::Content, &content)?;
+        Ok(Self { request: Request { key, uuid, fingerprint, command }, content, people })
+    }
 }
 
 /// A verified message.
@@ -103,6 +129,10 @@ pub struct Rules {
     pub document_url: Box<dyn Fn(&PolicyNumber) -> String + Send>,
     /// How many strangers' messages are kept.
     pub stranger_records: u64,
+    /// Rung when notices are queued.
+    pub wake_outbox: Wake,
+    /// Told when events are written.
+    pub feed: Feed,
 }
 
 /// The handlers' side of the ledger; cheap to clone.

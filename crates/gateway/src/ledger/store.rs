@@ -2,11 +2,14 @@
 
 use jiff::Timestamp;
 
+use baoqiao_domain::auction::AuctionCase;
 use baoqiao_domain::event::Event;
-use baoqiao_domain::idempotency::{Fingerprint, IdempotencyKey};
+use baoqiao_domain::idempotency::{Fingerprint, IdempotencyKey, MessageUuid};
+use baoqiao_domain::ledger::Change;
 use baoqiao_domain::policy::Policy;
 use baoqiao_domain::policy_number::PolicyNumber;
 
+use crate::outbox::store::NoticeRow;
 use crate::vault::{BlindIndex, Sealed};
 
 /// An answer as it is kept.
@@ -113,12 +116,51 @@ pub struct AcceptedRow {
     pub key: IdempotencyKey,
     /// The answer with the content it was given to.
     pub answer: StoredAnswer,
-    /// The policy that came into being.
-    pub policy: Policy,
-    /// The numbers its parties are found by.
+    /// What changed.
+    pub changes: Vec<Change>,
+    /// The policy that the answer is about, by the sequence in its number.
+    pub policy_sequence: Option<u64>,
+    /// The numbers by which the parties of a policy that came into being are found.
     pub people: Vec<BlindIndex>,
     /// What happened.
     pub events: Vec<Event>,
+}
+
+/// A message's own identity, with the digest of the one content that it may stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UuidRow {
+    /// The identity.
+    pub uuid: MessageUuid,
+    /// The digest of the content.
+    pub fingerprint: Fingerprint,
+    /// The message that brought it first.
+    pub message_id: u64,
+}
+
+/// What a batch refers to.
+#[derive(Debug, Default)]
+pub struct Wanted<'a> {
+    /// Keys under which an answer may be kept.
+    pub keys: Vec<&'a IdempotencyKey>,
+    /// Messages' own identities.
+    pub uuids: Vec<&'a MessageUuid>,
+    /// Policies.
+    pub policies: Vec<PolicyNumber>,
+    /// Auctions, by their `biz_id`.
+    pub auctions: Vec<&'a str>,
+}
+
+/// What of it the ledger holds.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The answers, in the order of the keys.
+    pub answers: Vec<Option<StoredAnswer>>,
+    /// The identities that were accepted before.
+    pub uuids: Vec<(MessageUuid, Fingerprint)>,
+    /// The policies that exist.
+    pub policies: Vec<Policy>,
+    /// The auctions that exist.
+    pub auctions: Vec<AuctionCase>,
 }
 
 /// A key that came again with other content.
@@ -141,6 +183,8 @@ pub struct Writes {
     pub at: Timestamp,
     /// What was accepted.
     pub accepted: Vec<AcceptedRow>,
+    /// Identities of messages that were answered with an outcome.
+    pub uuids: Vec<UuidRow>,
     /// Conflicts.
     pub conflicts: Vec<ConflictRow>,
     /// The traffic record.
@@ -149,6 +193,8 @@ pub struct Writes {
     pub strangers: Vec<StrangerRow>,
     /// Documents made.
     pub documents: Vec<DocumentRow>,
+    /// Notices to be sent, in the order in which they were decided.
+    pub notices: Vec<NoticeRow>,
 }
 
 /// A policy's document.
@@ -207,8 +253,8 @@ pub struct StoreError {
     pub reason: String,
 }
 
-/// What to write over the answers that were found under a batch's keys.
-pub type Decide<'a> = dyn FnMut(Vec<Option<StoredAnswer>>) -> Result<Writes, StoreError> + 'a;
+/// What to write over what was found of what a batch refers to.
+pub type Decide<'a> = dyn FnMut(Loaded) -> Result<Writes, StoreError> + 'a;
 
 /// The writing side of a database; one thread owns it.
 pub trait Store: Send {
@@ -218,12 +264,12 @@ pub trait Store: Send {
     /// When the database cannot be written.
     fn reserve(&mut self, block: NumberBlock, count: u64) -> Result<u64, StoreError>;
 
-    /// One batch in one durable transaction: loads the answers kept under `keys` (in their order), lets `decide`
-    /// say what to write over them, writes, commits. A store that loses a race calls `decide` again.
+    /// One batch in one durable transaction: loads what is `wanted`, lets `decide` say what to write over it, writes,
+    /// commits. A store that loses a race calls `decide` again.
     ///
     /// # Errors
     /// When the database cannot be read or written; then nothing was written.
-    fn transact(&mut self, keys: &[&IdempotencyKey], decide: &mut Decide<'_>) -> Result<(), StoreError>;
+    fn transact(&mut self, wanted: &Wanted<'_>, decide: &mut Decide<'_>) -> Result<(), StoreError>;
 }
 
 /// The reading side of a database, for any number of threads.

@@ -11,11 +11,12 @@ use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::issuing::PolicyApplication;
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::party::PersonKey;
-use baoqiao_domain::product::{AmountRange, Product};
+use baoqiao_domain::product::{AmountRange, DiscrepancyPolicy, Product};
+use baoqiao_domain::source::PolicySource;
 use serde_json::{Value, json};
 
 use super::sqlite::{SqliteReader, SqliteStore};
-use super::store::{Decide, NumberBlock, Reader};
+use super::store::{Decide, NumberBlock, Reader, Wanted};
 use super::*;
 use crate::vault::Purpose;
 use crate::vault::keyring::Keyring;
@@ -42,11 +43,11 @@ impl Store for Fallible {
         self.inner.reserve(block, count)
     }
 
-    fn transact(&mut self, keys: &[&IdempotencyKey], decide: &mut Decide<'_>) -> Result<(), StoreError> {
+    fn transact(&mut self, wanted: &Wanted<'_>, decide: &mut Decide<'_>) -> Result<(), StoreError> {
         if self.failing.load(Ordering::Relaxed) {
             return Err(StoreError { context: "writing a batch", reason: "disk full".to_owned() });
         }
-        self.inner.transact(keys, decide)
+        self.inner.transact(wanted, decide)
     }
 }
 
@@ -71,7 +72,10 @@ fn catalogue() -> Catalogue {
         cny_tolerance: "0.01".parse().unwrap(),
         currencies: vec![Currency::CNY],
         partners: vec!["alibaba".to_owned()],
+        recovery_discrepancy: DiscrepancyPolicy::Record,
     }])
+    .with_sources([PolicySource { code: "HN_HT_QNW".to_owned(), partners: vec!["alibaba".to_owned()], products: None }])
+    .with_surrender_sync(["alibaba".to_owned()])
 }
 
 impl World {
@@ -89,6 +93,8 @@ impl World {
             vault: Arc::clone(&vault),
             document_url: Box::new(|number| format!("https://x.test/documents/{number}")),
             stranger_records: 3,
+            wake_outbox: Wake::default(),
+            feed: feed::Feed::default(),
         };
         let store = Fallible { inner: store, failing: Arc::clone(&failing) };
         let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
@@ -108,13 +114,15 @@ impl World {
         });
         content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         let application: PolicyApplication = serde_json::from_value(content).unwrap();
-        let content = serde_json::to_vec(&application).unwrap();
-        let people = application.person_keys().iter().map(|key| self.vault.blind_index(key)).collect();
-        let key = IdempotencyKey { scope: "qimen/policy-issuing", key: application.identifier.clone() };
-        let fingerprint = self.vault.fingerprint(&content);
-        let request = Request { key, fingerprint, command: Command::IssuePolicy(Box::new(application)) };
-        let content = self.vault.seal(Purpose::Content, &content).unwrap();
-        Submission { arrival: self.arrival(), asked: Ok(Asked { request, content, people }), render: render() }
+        let key = application.identifier.clone();
+        self.asking("qimen/policy-issuing", &key, None, Command::IssuePolicy(Box::new(application)))
+    }
+
+    fn asking(&self, scope: &'static str, key: &str, uuid: Option<&str>, command: Command) -> Submission {
+        let uuid = uuid.map(|uuid| MessageUuid { scope, sender: "HN_HT_QNW".to_owned(), uuid: uuid.to_owned() });
+        let key = IdempotencyKey { scope, key: key.to_owned() };
+        let asked = Asked::new(&self.vault, key, uuid, command).unwrap();
+        Submission { arrival: self.arrival(), asked: Ok(asked), render: render() }
     }
 
     fn arrival(&self) -> Arrival {
@@ -139,7 +147,7 @@ fn render() -> Render {
     let access = Access::new([], std::collections::HashMap::from([(method.to_owned(), "qimen/policy-issuing")]));
     let raw = RawRequest { query: format!("method={method}").into(), ..RawRequest::default() };
     let interface = CHANNELS.iter().find_map(|channel| channel.interface(&raw, &access)).unwrap();
-    Box::new(move |result| interface.reply(&raw, result))
+    Box::new(move |result, now| interface.reply(&raw, result, now))
 }
 
 fn count(directory: &Path, query: &str) -> i64 {
@@ -148,7 +156,7 @@ fn count(directory: &Path, query: &str) -> i64 {
 }
 
 fn number(answered: &Answered) -> PolicyNumber {
-    answered.result.as_ref().unwrap().policy_no().clone()
+    answered.result.as_ref().unwrap().policy_no().unwrap().clone()
 }
 
 #[tokio::test]

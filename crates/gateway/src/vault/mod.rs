@@ -39,6 +39,10 @@ pub enum Purpose {
     Outcome,
     /// An electronic policy document.
     Document,
+    /// A notice to be sent.
+    Notice,
+    /// What was answered to a notice.
+    NoticeResponse,
     /// The mark by which a ledger knows its keys.
     KeyCheck,
 }
@@ -51,6 +55,8 @@ impl Purpose {
             Self::Content => b"baoqiao content",
             Self::Outcome => b"baoqiao outcome",
             Self::Document => b"baoqiao document",
+            Self::Notice => b"baoqiao notice",
+            Self::NoticeResponse => b"baoqiao notice response",
             Self::KeyCheck => b"baoqiao key check",
         }
     }

@@ -363,6 +363,29 @@ fn a_file_that_is_absent_or_not_utf_8_is_named() {
 }
 
 #[test]
+fn a_platform_says_where_how_and_with_what() {
+    let told_of = |from: &str, to: &str| {
+        assert!(PLATFORM.contains(from), "{from}");
+        let told = told(&PLATFORM.replacen(from, to, 1).replace("[[platform]]", &format!("{MINIMAL}[[platform]]")));
+        assert!(!told.join("\n").contains("hidden"), "{told:?}");
+        told.into_iter().map(|line| line.split_once(": ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    let url = "platform.url: \"eco.taobao.com\"; expected the platform's http or https address without a query, such as \
+               \"https://eco.taobao.com/router/rest\"";
+    assert_eq!(told_of("http://127.0.0.1:1/router/rest", "eco.taobao.com"), [url]);
+    let secret = "platform.secret: absent; expected a secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }";
+    assert_eq!(told_of("secret = \"hidden-two\"\n", ""), [secret]);
+    let method = "platform.sign_method: \"sha1\"; expected \"md5\", \"hmac\" or \"hmac-sha256\"";
+    assert_eq!(told_of("id = ", "sign_method = \"sha1\"\nid = "), [method]);
+    let twice = format!("{PLATFORM}{}", PLATFORM.replace("alibaba", "other"));
+    let key =
+        "platform.app_key: \"1\"; expected an app key of its own, since rates are kept by it: it stands above already";
+    assert!(told(&format!("{MINIMAL}{twice}"))[0].ends_with(key));
+    let shorter = told_before("[outbox]\nfirst_retry_ms = 5000\nlongest_retry_ms = 1000");
+    assert_eq!(shorter, ["3: outbox.longest_retry_ms: 1000; expected no less than first_retry_ms, 5000"]);
+}
+
+#[test]
 fn no_file_is_too_broken_to_be_told_about() {
     let text = format!("[server]\nlisten = \"127.0.0.1:1\"\nwaiting_limit = 1\n{MINIMAL}");
     let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();

@@ -5,7 +5,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{StoreError, failed};
 
 /// Every step, in order; the number of steps is the schema's version. Steps are added, never changed.
-const STEPS: &[&str] = &[include_str!("migrations/0001_policies.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_policies.sql"),
+    include_str!("migrations/0002_outbox.sql"),
+    include_str!("migrations/0003_life.sql"),
+    include_str!("migrations/0004_api.sql"),
+];
 
 /// Brings the schema up to date.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {

@@ -1,7 +1,12 @@
 //! The embedded ledger: SQLite in WAL mode, every commit synced, one writer.
 
+mod changes;
+mod lists;
+mod load;
 mod migrations;
+mod outbox;
 mod reader;
+mod resends;
 mod rows;
 mod writer;
 
@@ -15,7 +20,9 @@ use rusqlite::Connection;
 use super::store::StoreError;
 use crate::vault::{Purpose, Sealed, Vault};
 
+pub use outbox::{Gate, SqliteOutbox};
 pub use reader::SqliteReader;
+pub use resends::SqliteResends;
 pub use writer::SqliteStore;
 
 /// Another process (a backup, a person with the sqlite3 shell) may hold the file for this long before a batch fails.

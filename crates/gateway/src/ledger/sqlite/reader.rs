@@ -7,8 +7,8 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use baoqiao_domain::policy_number::PolicyNumber;
 
+use super::changes::SEGMENT_BITS;
 use super::rows::{POLICY_COLUMNS, instant, policy_record};
-use super::writer::SEGMENT_BITS;
 use super::{BUSY_TIMEOUT, StoreError, failed, none_if_no_row};
 use crate::ledger::store::{DocumentRow, PolicyRecord, Reader};
 use crate::vault::{BlindIndex, Sealed};

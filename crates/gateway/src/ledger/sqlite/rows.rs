@@ -15,13 +15,18 @@ pub(super) fn millis(instant: Timestamp) -> i64 {
     instant.as_millisecond()
 }
 
-/// The columns that [`policy_record`] reads, in its order.
+/// The columns that [`policy_record`] reads, in its order; all but the last are those of [`policy`].
 pub(super) const POLICY_COLUMNS: &str = "p.policy_no, p.partner, p.product_code, p.identifier, p.insure_id, p.amount, \
      p.premium, p.premium_of_cny, p.currency, p.effect_ms, p.expire_ms, p.issued_ms, p.state, a.content";
 
 /// Reads a row of [`POLICY_COLUMNS`].
 pub(super) fn policy_record(row: &Row<'_>) -> rusqlite::Result<PolicyRecord> {
-    let policy = Policy {
+    Ok(PolicyRecord { policy: policy(row)?, content: Sealed::from_stored(row.get(13)?) })
+}
+
+/// Reads the policy of a row of [`POLICY_COLUMNS`].
+pub(super) fn policy(row: &Row<'_>) -> rusqlite::Result<Policy> {
+    Ok(Policy {
         number: parsed(row, 0)?,
         partner: row.get(1)?,
         product_code: row.get(2)?,
@@ -35,8 +40,7 @@ pub(super) fn policy_record(row: &Row<'_>) -> rusqlite::Result<PolicyRecord> {
         expire_time: instant(row, 10)?,
         issued_at: instant(row, 11)?,
         state: known(12, PolicyState::from_name(&row.get::<_, String>(12)?))?,
-    };
-    Ok(PolicyRecord { policy, content: Sealed::from_stored(row.get(13)?) })
+    })
 }
 
 /// An instant in epoch milliseconds.
@@ -48,7 +52,17 @@ fn parsed<T: std::str::FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Resul
     known(column, row.get::<_, String>(column)?.parse().ok())
 }
 
-fn known<T>(column: usize, value: Option<T>) -> rusqlite::Result<T> {
+pub(super) fn known<T>(column: usize, value: Option<T>) -> rusqlite::Result<T> {
     let unreadable = || "a value that this program cannot have written".into();
     value.ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, unreadable()))
+}
+
+/// A value kept as JSON.
+pub(super) fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    known(column, serde_json::from_str(&row.get::<_, String>(column)?).ok())
+}
+
+/// A value as JSON.
+pub(super) fn to_json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }

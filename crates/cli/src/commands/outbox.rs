@@ -1,0 +1,378 @@
+//! `baoqiao outbox`: what is to be sent, what came of it, and what a person wants done about it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use baoqiao_domain::notice::NoticeKind;
+use baoqiao_domain::time::format_gmt8;
+use baoqiao_gateway::clock::SystemClock;
+use baoqiao_gateway::gateway::open_outbox;
+use baoqiao_gateway::outbox::Desk;
+use baoqiao_gateway::outbox::store::{AttemptRecord, Filter, NoticeRecord, NoticeState, Resent, Skipped};
+use baoqiao_gateway::vault::{Purpose, Vault};
+
+use super::load_config;
+use crate::failure::{Failure, Outcome};
+
+/// See what is to be sent and what came of it; send again, or skip
+#[derive(clap::Args)]
+#[command(after_help = "\
+Notices about one subject (a policy, an auction case) are sent one by one, in order. A dead one, given up or refused by
+the platform, holds up its own subject and no other, until it is sent again or skipped. Works while the gateway runs,
+which sees an order within a second, or while it does not.
+Exit status: 0 done, 1 no such notice or nothing could be done, 2 the ledger could not be read.
+
+Examples:
+  baoqiao outbox list --config gateway/baoqiao.toml --state dead
+  baoqiao outbox show --config gateway/baoqiao.toml --id 17
+  baoqiao outbox resend --config gateway/baoqiao.toml --dead --kind surrender-sync --dry-run
+  baoqiao outbox resend --config gateway/baoqiao.toml --id 17
+  baoqiao outbox skip --config gateway/baoqiao.toml --id 17")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    order: Order,
+}
+
+#[derive(clap::Subcommand)]
+enum Order {
+    /// List notices, the newest first
+    List(ListArgs),
+    /// Show a notice with every attempt at it
+    Show(ShowArgs),
+    /// Send again: one notice, whatever became of it, or dead ones
+    Resend(ResendArgs),
+    /// Pass a notice over for good, so that its subject goes on
+    Skip(OneArgs),
+}
+
+#[derive(clap::Args)]
+struct ConfigArgs {
+    /// The gateway's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(clap::Args)]
+struct FilterArgs {
+    /// Only of that kind: surrender-sync, auction-result
+    #[arg(long, value_parser = kind)]
+    kind: Option<NoticeKind>,
+    /// Only about that subject, such as policy:PBDI20211201Q000F0001 or auction:24010900100YSKSSG
+    #[arg(long)]
+    subject: Option<String>,
+    /// Only of that partner
+    #[arg(long, value_name = "ID")]
+    partner: Option<String>,
+}
+
+#[derive(clap::Args)]
+struct ListArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Only those that stand so: pending, delivered, dead, skipped
+    #[arg(long, value_parser = state)]
+    state: Option<NoticeState>,
+    /// Only those before that number: the next page
+    #[arg(long, value_name = "N")]
+    before: Option<u64>,
+    /// The most notices to list
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+}
+
+#[derive(clap::Args)]
+struct ShowArgs {
+    #[command(flatten)]
+    one: OneArgs,
+    /// Show what is sent and what was answered, too; it may hold personal data
+    #[arg(long)]
+    content: bool,
+}
+
+#[derive(clap::Args)]
+struct OneArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The notice's number
+    #[arg(long, value_name = "N")]
+    id: u64,
+}
+
+#[derive(clap::Args)]
+struct ResendArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Only tell how many there are
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// The notice's number
+    #[arg(long, value_name = "N")]
+    id: Option<u64>,
+    /// All dead notices that fit
+    #[arg(long)]
+    dead: bool,
+}
+
+fn kind(text: &str) -> Result<NoticeKind, String> {
+    let known = NoticeKind::ALL.map(NoticeKind::as_str).join(", ");
+    NoticeKind::from_name(text).ok_or_else(|| format!("expected one of {known}"))
+}
+
+fn state(text: &str) -> Result<NoticeState, String> {
+    let known = NoticeState::ALL.map(NoticeState::as_str).join(", ");
+    NoticeState::from_name(text).ok_or_else(|| format!("expected one of {known}"))
+}
+
+impl FilterArgs {
+    fn filter(&self) -> Filter {
+        Filter {
+            kind: self.kind.map(|kind| kind.as_str().to_owned()),
+            subject: self.subject.clone(),
+            partner: self.partner.clone(),
+            ..Filter::default()
+        }
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let (found, text) = match &args.order {
+        Order::List(args) => list(&open(&args.config)?.0, args)?,
+        Order::Show(args) => {
+            let (desk, vault) = open(&args.one.config)?;
+            show(&desk, &vault, args)?
+        }
+        Order::Resend(args) => resend(&open(&args.config)?.0, args)?,
+        Order::Skip(args) => skip(&open(&args.config)?.0, args.id)?,
+    };
+    print(&text);
+    Ok(if found { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn open(args: &ConfigArgs) -> Result<(Desk, Arc<Vault>), Failure> {
+    Ok(open_outbox(&load_config(&args.config)?, Arc::new(SystemClock))?)
+}
+
+fn list(desk: &Desk, args: &ListArgs) -> Result<(bool, String), Failure> {
+    let filter = Filter { state: args.state, before: args.before, ..args.filter.filter() };
+    let notices = desk.list(&filter, args.limit)?;
+    let mut text: String = notices.iter().map(described).collect();
+    match notices.last() {
+        None => text.push_str("no such notice\n"),
+        Some(last) if notices.len() == args.limit => {
+            let _ = writeln!(text, "there may be more: --before {}", last.id);
+        }
+        Some(_) => {}
+    }
+    Ok((!notices.is_empty(), text))
+}
+
+/// A notice in two or three lines.
+fn described(notice: &NoticeRecord) -> String {
+    let NoticeRecord { id, kind, subject, partner, .. } = notice;
+    let mut text = format!("#{id}  {}  {kind}  {subject}  ({partner})\n", standing(notice));
+    let queued = format_gmt8(notice.created_at);
+    let attempts = match notice.attempts {
+        0 => "never sent".to_owned(),
+        1 => "sent once".to_owned(),
+        times => format!("sent {times} times"),
+    };
+    let _ = writeln!(text, "  queued {queued}, {attempts}");
+    if let Some((verdict, detail)) = &notice.last {
+        let _ = writeln!(text, "  last: {}, {detail}", verdict.as_str());
+    }
+    text
+}
+
+fn standing(notice: &NoticeRecord) -> String {
+    let at = |instant: Option<_>| instant.map(format_gmt8).unwrap_or_default();
+    let holds_up = match notice.waiting {
+        0 => String::new(),
+        1 => ", 1 notice waits for it".to_owned(),
+        count => format!(", {count} notices wait for it"),
+    };
+    match (notice.state, notice.behind) {
+        (NoticeState::Pending, Some(behind)) => format!("waits for #{behind}"),
+        (NoticeState::Pending, None) if notice.leased => format!("under way{holds_up}"),
+        (NoticeState::Pending, None) => format!("due {}{holds_up}", at(notice.due_at)),
+        (NoticeState::Delivered, _) => format!("delivered {}", at(notice.closed_at)),
+        (NoticeState::Dead, _) => format!("DEAD since {}{holds_up}", at(notice.closed_at)),
+        (NoticeState::Skipped, _) => format!("skipped {}", at(notice.closed_at)),
+    }
+}
+
+fn show(desk: &Desk, vault: &Vault, args: &ShowArgs) -> Result<(bool, String), Failure> {
+    let Some((notice, attempts)) = desk.show(args.one.id)? else {
+        return Ok((false, format!("there is no notice #{}\n", args.one.id)));
+    };
+    let opened = |purpose, sealed: &_| -> Result<String, Failure> {
+        Ok(String::from_utf8_lossy(&vault.open(purpose, sealed)?).into_owned())
+    };
+    let mut text = described(&notice);
+    if args.content {
+        let _ = writeln!(text, "  says: {}", opened(Purpose::Notice, &notice.content)?);
+    }
+    for attempt in &attempts {
+        text.push_str(&attempted(attempt));
+        if let Some(response) = attempt.response.as_ref().filter(|_| args.content) {
+            let _ = writeln!(text, "    answer: {}", opened(Purpose::NoticeResponse, response)?);
+        }
+    }
+    Ok((true, text))
+}
+
+fn attempted(attempt: &AttemptRecord) -> String {
+    let AttemptRecord { number, started_at, duration_ms, verdict, detail, late, .. } = attempt;
+    let late = if *late { " (after its lease had run out: changed nothing)" } else { "" };
+    let started = format_gmt8(*started_at);
+    format!("  {number}.  {started}  {duration_ms} ms  {}  {detail}{late}\n", verdict.as_str())
+}
+
+fn resend(desk: &Desk, args: &ResendArgs) -> Result<(bool, String), Failure> {
+    let state = args.which.dead.then_some(NoticeState::Dead);
+    let filter = Filter { id: args.which.id, state, ..args.filter.filter() };
+    let count = desk.count(&filter)?;
+    let mut text = match count {
+        1 => "1 notice fits\n".to_owned(),
+        count => format!("{count} notices fit\n"),
+    };
+    if count > 0 && !args.dry_run {
+        let Resent { due, waiting, under_way } = desk.resend(&filter)?;
+        let _ = writeln!(text, "{due} to be sent now, {waiting} after others of their subjects, {under_way} under way");
+    }
+    Ok((count > 0, text))
+}
+
+fn skip(desk: &Desk, id: u64) -> Result<(bool, String), Failure> {
+    let (done, what) = match desk.skip(id)? {
+        Skipped::Skipped => (true, "skipped; its subject goes on"),
+        Skipped::UnderWay => (false, "is under way at this moment: try again when it is not"),
+        Skipped::Closed => (false, "was delivered or skipped before"),
+        Skipped::Unknown => (false, "does not exist"),
+    };
+    Ok((done, format!("#{id} {what}\n")))
+}
+
+#[allow(clippy::print_stdout, reason = "the command's output")]
+fn print(text: &str) {
+    print!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use baoqiao_gateway::clock::Clock as _;
+    use baoqiao_gateway::config::{Config, LedgerUrl, SampleOptions, sample};
+    use baoqiao_gateway::ledger::sqlite::{Gate, SqliteOutbox};
+    use baoqiao_gateway::outbox::store::{AttemptVerdict, Finished, Next, NoticeRow, OutboxStore as _, Turn, Want};
+    use baoqiao_gateway::vault::keyring::Keyring;
+    use clap::Parser;
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn order(words: &[&str]) -> Order {
+        let words = ["outbox"].iter().chain(words).copied();
+        Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{error}")).args.order
+    }
+
+    /// A ledger with three notices about one policy, the first of them dead.
+    fn ledger(folder: &Path) -> (Desk, Arc<Vault>) {
+        let options = SampleOptions::new("127.0.0.1:0", "1", "s").unwrap();
+        let config = Config::parse(&folder.join("baoqiao.toml"), &sample(&options), &|_| None).unwrap();
+        std::fs::write(&config.ledger.keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
+        let (desk, vault) = open_outbox(&config, Arc::new(SystemClock)).unwrap();
+        let LedgerUrl::Sqlite(path) = &config.ledger.url;
+        let mut store = SqliteOutbox::open(path, Gate::default()).unwrap();
+        let now = Timestamp::from_millisecond(SystemClock.now().as_millisecond()).unwrap();
+        let row = || NoticeRow {
+            kind: "surrender-sync",
+            subject: "policy:P1".to_owned(),
+            partner: "alibaba".to_owned(),
+            content: vault.seal(Purpose::Notice, b"{\"content\":1}").unwrap(),
+            cause_message_id: None,
+        };
+        store.queue(&[row(), row(), row()], now).unwrap();
+        let wants = [Want { partner: "alibaba", limit: 9, lease_until: now + SignedDuration::from_secs(9) }];
+        let turn = Turn { now, owner: "w", finished: &[], wants: &wants };
+        let claimed = store.turn(&turn).unwrap().claimed.remove(0);
+        let finished = [Finished {
+            id: claimed.id,
+            leased_at: claimed.leased_at,
+            started_at: now,
+            duration_ms: 12,
+            verdict: AttemptVerdict::Dead,
+            detail: "caller-error: isv.invalid-parameter".to_owned(),
+            response: Some(vault.seal(Purpose::NoticeResponse, b"<error_response/>").unwrap()),
+            next: Next::Dead,
+        }];
+        store.turn(&Turn { finished: &finished, wants: &[], ..turn }).unwrap();
+        (desk, vault)
+    }
+
+    #[test]
+    fn a_dead_notice_says_what_it_holds_up_and_the_others_what_they_wait_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (desk, vault) = ledger(folder.path());
+        let Order::List(args) = order(&["list", "--config", "c", "--limit", "3"]) else { panic!("not list") };
+        let (found, text) = list(&desk, &args).unwrap();
+        assert!(found);
+        assert!(text.contains("#2  waits for #1  surrender-sync  policy:P1  (alibaba)"), "{text}");
+        assert!(text.contains(", 2 notices wait for it"), "{text}");
+        assert!(text.contains("  last: dead, caller-error: isv.invalid-parameter\n"), "{text}");
+        assert!(text.ends_with("there may be more: --before 1\n"), "{text}");
+        let Order::Show(args) = order(&["show", "--config", "c", "--id", "1"]) else { panic!("not show") };
+        let (_, text) = show(&desk, &vault, &args).unwrap();
+        assert!(text.contains("12 ms  dead  caller-error: isv.invalid-parameter\n"), "{text}");
+        assert!(!text.contains("error_response"), "{text}");
+        let (_, text) = show(&desk, &vault, &ShowArgs { content: true, ..args }).unwrap();
+        assert!(text.contains("says: {\"content\":1}") && text.contains("answer: <error_response/>"), "{text}");
+    }
+
+    #[test]
+    fn a_resend_is_counted_first_and_a_skip_lets_the_subject_go_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (desk, _) = ledger(folder.path());
+        let resend = |words: &[&str]| {
+            let Order::Resend(args) = order(&[&["resend", "--config", "c"], words].concat()) else {
+                panic!("not resend")
+            };
+            super::resend(&desk, &args).unwrap()
+        };
+        assert_eq!(resend(&["--dead", "--kind", "auction-result"]), (false, "0 notices fit\n".to_owned()));
+        assert_eq!(resend(&["--dead", "--dry-run"]), (true, "1 notice fits\n".to_owned()));
+        assert_eq!(resend(&["--dead", "--dry-run"]).1, "1 notice fits\n");
+        let told = "1 notice fits\n1 to be sent now, 0 after others of their subjects, 0 under way\n";
+        assert_eq!(resend(&["--dead", "--subject", "policy:P1"]).1, told);
+        assert_eq!(skip(&desk, 1).unwrap(), (true, "#1 skipped; its subject goes on\n".to_owned()));
+        assert_eq!(skip(&desk, 1).unwrap().1, "#1 was delivered or skipped before\n");
+        assert_eq!(desk.show(2).unwrap().unwrap().0.behind, None);
+        assert!(!skip(&desk, 9).unwrap().0);
+    }
+
+    #[test]
+    fn one_says_which_are_to_be_sent_again() {
+        for words in [&["resend", "--config", "c"][..], &["resend", "--config", "c", "--id", "1", "--dead"]] {
+            assert!(Cli::try_parse_from(["outbox"].iter().chain(words)).is_err());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! What is read: pages, filters, one thing in full, and who sees personal data.
+
+use super::*;
+
+/// Walks a list to its end; before each page, `meanwhile` happens.
+async fn walk(world: &World, path: &str, field: &str, meanwhile: impl AsyncFn(usize)) -> Vec<String> {
+    let separator = if path.contains('?') { '&' } else { '?' };
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    for page_number in 0..100 {
+        meanwhile(page_number).await;
+        let page = world.get(&format!("{path}{separator}limit=2{cursor}")).await;
+        seen.extend(column(&page, field));
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return seen,
+        }
+    }
+    panic!("no end");
+}
+
+#[tokio::test]
+async fn a_walk_meets_each_row_once_while_rows_are_added() {
+    let world = World::new();
+    let mut policies = Vec::new();
+    for n in 0..7 {
+        policies.push(world.issue(&format!("{n}"), json!({})).await);
+        world.recover(&format!("{n}"), None, "12").await;
+        // Some at the same moment, some not.
+        world.advance_ms(n % 2);
+    }
+    policies.reverse();
+    let more = async |page: usize| {
+        world.issue(&format!("more {page}"), json!({})).await;
+        world.recover(&format!("more {page}"), None, "12").await;
+    };
+    let still = async |_: usize| {};
+    let seen = walk(&world, "/policies", "policyNo", more).await;
+    // The first page was read after one was added.
+    assert_eq!(seen[1..], policies[..]);
+    let messages = world.get("/messages?limit=200").await;
+    assert_eq!(walk(&world, "/messages", "id", still).await, column(&messages, "id"));
+    let seen = walk(&world, "/messages", "id", more).await;
+    assert_eq!(seen[2..], column(&messages, "id")[..]);
+    let recoveries = column(&world.get("/recoveries?limit=200").await, "identifier");
+    assert!(recoveries.len() > 10);
+    assert_eq!(walk(&world, "/recoveries", "identifier", still).await, recoveries);
+}
+
+#[tokio::test]
+async fn policies_are_found_by_each_filter() {
+    let world = World::new();
+    let first = world.issue("1", json!({})).await;
+    world.advance_ms(1_000);
+    let second = world.issue("2", json!({"partner": "other"})).await;
+    world.advance_ms(1_000);
+    let third = world.issue("3", json!({"productCode": "DELIVERY"})).await;
+    let surrendered = json!({"surrenderTime": START});
+    assert_eq!(world.post(&format!("/policies/{first}/surrender"), "1", &surrendered).await.status, StatusCode::OK);
+    for (filter, expected) in [
+        ("", vec![&third, &second, &first]),
+        ("partner=other", vec![&second]),
+        ("partner=nobody", vec![]),
+        ("productCode=DELIVERY", vec![&third]),
+        ("state=surrendered", vec![&first]),
+        ("state=issued&partner=alibaba", vec![&third]),
+        ("issuedFrom=2026-01-02T03:04:06Z", vec![&third, &second]),
+        ("issuedTo=2026-01-02T03:04:06Z", vec![&first]),
+        ("issuedFrom=2026-01-02T11:04:06%2B08:00&issuedTo=2026-01-02T03:04:07Z", vec![&second]),
+    ] {
+        let page = world.get(&format!("/policies?{filter}")).await;
+        assert_eq!(column(&page, "policyNo"), expected.into_iter().cloned().collect::<Vec<_>>(), "{filter}");
+    }
+    let page = world.get("/policies?partner=other").await;
+    let policy = &page["items"][0];
+    assert_eq!((&policy["amount"], &policy["phase"]), (&"1018".into(), &"in-force".into()));
+    assert_eq!(policy["issuedAt"], "2026-01-02T03:04:06Z");
+}
+
+#[tokio::test]
+async fn recoveries_and_messages_are_found_by_each_filter() {
+    let world = World::new();
+    let policy = world.issue("0", json!({})).await;
+    world.recover("1", Some(&policy), "12").await;
+    world.recover("2", None, "12").await;
+    world.recover("3", Some(&policy), "1").await;
+    for (filter, expected) in [
+        ("", vec!["3", "2", "1"]),
+        ("matched=true", vec!["3", "1"]),
+        ("matched=false", vec!["2"]),
+        ("discrepant=true", vec!["3"]),
+        ("discrepant=false", vec!["2", "1"]),
+        ("partner=other", vec![]),
+        (&format!("policyNo={policy}&discrepant=false"), vec!["1"]),
+    ] {
+        let page = world.get(&format!("/recoveries?{filter}")).await;
+        assert_eq!(column(&page, "identifier"), expected, "{filter}");
+    }
+    let page = world.get("/recoveries?discrepant=true").await;
+    assert_eq!(page["items"][0]["discrepancies"].as_array().unwrap().len(), 1);
+    assert_eq!(world.get("/recoveries?matched=false").await["items"][0]["unmatched"], "no-number");
+    for (filter, expected) in [
+        ("interface=qimen/recovery", vec!["3", "2", "1"]),
+        ("key=0", vec!["0"]),
+        ("verdict=refused", vec![]),
+        ("caller=alibaba&interface=qimen/policy-issuing", vec!["0"]),
+        ("caller=nobody", vec![]),
+    ] {
+        let page = world.get(&format!("/messages?{filter}")).await;
+        assert_eq!(column(&page, "key"), expected, "{filter}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_is_told_with_all_that_happened_to_it() {
+    let world = World::new();
+    let policy = world.issue("1", json!({})).await;
+    world.advance_ms(1);
+    world.recover("1", Some(&policy), "12").await;
+    world.advance_ms(1);
+    let order = json!({"surrenderTime": START, "refundMoney": "3.50", "alipayOpenId": "2088"});
+    world.post(&format!("/policies/{policy}/surrender"), "1", &order).await;
+    let told = world.get(&format!("/policies/{policy}")).await;
+    let timeline = told["timeline"].as_array().unwrap();
+    let kinds: Vec<&str> = timeline.iter().map(|entry| entry["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["issued", "recovery-recorded", "surrendered", "delivery-queued"]);
+    assert_eq!((&timeline[2]["by"], &timeline[2]["amountOfCny"]), (&"core".into(), &"3.5".into()));
+    assert_eq!(timeline[3]["deliveryState"], "pending");
+    assert_eq!((&told["policy"]["state"], &told["policy"]["phase"]), (&"surrendered".into(), &"surrendered".into()));
+    let delivery = world.get(&format!("/deliveries/{}", timeline[3]["deliveryId"])).await;
+    assert_eq!(delivery["content"]["content"]["alipayOpenId"], "2088");
+    assert_eq!(delivery["attempts"], json!([]));
+}
+
+#[tokio::test]
+async fn personal_data_is_for_those_who_may_see_it() {
+    let world = World::new();
+    let policy = world.issue("1", json!({})).await;
+    let order = json!({"surrenderTime": START, "alipayOpenId": "2088123412341234"});
+    world.post(&format!("/policies/{policy}/surrender"), "1", &order).await;
+    let paths = [format!("/policies/{policy}"), "/messages/1".to_owned(), "/deliveries/1".to_owned()];
+    let secrets = ["张𬭎三", "13912312323", "11010119900307123X", "2088123412341234"];
+    let mut seen = 0;
+    for path in &paths {
+        let masked = world.get_as(NO_PEOPLE, path).await;
+        assert_eq!(masked.status, StatusCode::OK, "{path}");
+        let masked = String::from_utf8(masked.body).unwrap();
+        let whole = world.get(path).await.to_string();
+        for secret in secrets {
+            assert!(!masked.contains(secret), "{path} tells {secret}");
+            seen += usize::from(whole.contains(secret));
+        }
+        assert!(!masked.contains("/documents/"), "who has the address may read the document");
+    }
+    assert_eq!(seen, 5, "three in the policy, one in its message, one in the delivery");
+    let masked = world.get_as(NO_PEOPLE, &paths[0]).await.json();
+    assert_eq!(masked["parties"][0]["name"], "张**");
+    assert_eq!(masked["parties"][0]["licenseNo"], "110*************3X");
+    let whole = world.get(&paths[0]).await;
+    assert_eq!(whole["application"]["applicantPersonalInfo"]["personName"], "张𬭎三");
+    let message = world.get("/messages/1").await;
+    assert_eq!((&message["message"]["verdict"], &message["reply"]), (&"accepted".into(), &"{}".into()));
+}

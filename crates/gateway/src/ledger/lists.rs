@@ -1,0 +1,236 @@
+//! What people and other systems look through: lists, the newest first, and the events in their order.
+//!
+//! A list is read in slices. A slice may hold fewer rows than were asked for, even none, and still go on: a filter that
+//! fits one row in a million must not make one call read a million rows. It has ended when there is no `next`.
+
+use jiff::Timestamp;
+
+use baoqiao_domain::policy::{Policy, PolicyState};
+use baoqiao_domain::policy_number::PolicyNumber;
+
+use super::store::StoreError;
+use crate::vault::Sealed;
+
+/// How many rows one call looks at.
+pub const MAX_EXAMINED: usize = 20_000;
+
+/// One piece of a list, and where the next begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slice<T, P> {
+    /// What fits the filter, in the list's order.
+    pub items: Vec<T>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<P>,
+}
+
+/// A place in the list of policies: just after this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PolicyPlace {
+    /// When it was issued, in epoch milliseconds.
+    pub issued_ms: i64,
+    /// Its sequence.
+    pub sequence: u64,
+}
+
+/// Which policies are meant; what is `None` does not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyFilter {
+    /// Sold by this partner.
+    pub partner: Option<String>,
+    /// Of this product.
+    pub product_code: Option<String>,
+    /// In this state.
+    pub state: Option<PolicyState>,
+    /// Issued then or later.
+    pub issued_from: Option<Timestamp>,
+    /// Issued before that.
+    pub issued_to: Option<Timestamp>,
+}
+
+/// How a policy ended before its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndingRecord {
+    /// The message that ended it.
+    pub message_id: u64,
+    /// `rescinded` or `surrendered`.
+    pub kind: String,
+    /// Who asked.
+    pub asked_by: String,
+    /// The `orderNo` of a rescission.
+    pub order_no: Option<String>,
+    /// What is refunded, in yuan.
+    pub refund_amount: Option<String>,
+    /// When.
+    pub ended_at: Timestamp,
+}
+
+/// A recovery as it is listed. Amounts are decimal text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryRecord {
+    /// The message that brought it; the order of the list.
+    pub message_id: u64,
+    /// Who reported it.
+    pub partner: String,
+    /// The platform's idempotency key.
+    pub identifier: String,
+    /// 机构.
+    pub institution: String,
+    /// Its product.
+    pub product_code: String,
+    /// The policy number as it came.
+    pub stated_policy_no: Option<String>,
+    /// The policy beside which it is recorded.
+    pub policy_no: Option<PolicyNumber>,
+    /// Why it is recorded beside none.
+    pub unmatched: Option<String>,
+    /// In `currency`.
+    pub recover_amount: Option<String>,
+    /// The currency's code.
+    pub currency: Option<String>,
+    /// Yuan for one unit of `currency`.
+    pub currency_rate: Option<String>,
+    /// In yuan.
+    pub recover_amount_of_cny: Option<String>,
+    /// In yuan.
+    pub recover_cost_of_cny: Option<String>,
+    /// When it was recovered.
+    pub recovered_at: Option<Timestamp>,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// Where it disagrees with itself, as JSON.
+    pub discrepancies: String,
+}
+
+/// Which recoveries are meant; what is `None` does not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecoveryFilter {
+    /// Reported by this partner.
+    pub partner: Option<String>,
+    /// Recorded beside this policy.
+    pub policy_no: Option<PolicyNumber>,
+    /// Recorded beside a policy, or beside none.
+    pub matched: Option<bool>,
+    /// With amounts that disagree, or without.
+    pub discrepant: Option<bool>,
+}
+
+/// A message as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// Its number; the order of the list.
+    pub id: u64,
+    /// When it had arrived whole.
+    pub received_at: Timestamp,
+    /// The channel's name.
+    pub channel: String,
+    /// Channel and interface.
+    pub scope: Option<String>,
+    /// The caller's id.
+    pub caller: String,
+    /// The address it came from.
+    pub peer: String,
+    /// Its idempotency key.
+    pub key: Option<String>,
+    /// How it ended.
+    pub verdict: String,
+    /// The refusal's code.
+    pub code: Option<String>,
+    /// The policy it is about.
+    pub policy_no: Option<String>,
+}
+
+/// A message with what was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeMessage {
+    /// What is listed of it.
+    pub record: MessageRecord,
+    /// The request as it came.
+    pub request: Sealed,
+    /// The reply as it went out.
+    pub reply: Sealed,
+    /// Where it came under a key that was used before: the first message, and the fields that differ as JSON.
+    pub conflict: Option<(u64, String)>,
+}
+
+/// Which messages are meant; what is `None` does not count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MessageFilter {
+    /// Of this channel and interface.
+    pub scope: Option<String>,
+    /// Of this caller.
+    pub caller: Option<String>,
+    /// Under this idempotency key.
+    pub key: Option<String>,
+    /// That ended so.
+    pub verdict: Option<String>,
+}
+
+/// An event as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// Its number; the order in which events became durable.
+    pub id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Its type.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// The event, as JSON.
+    pub payload: String,
+}
+
+/// The looking side of a database, for any number of threads.
+pub trait Lists: Send + Sync {
+    /// Policies, the newest first; of two of the same moment the one with the greater sequence.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn policies(
+        &self,
+        filter: &PolicyFilter,
+        after: Option<PolicyPlace>,
+        limit: usize,
+    ) -> Result<Slice<Policy, PolicyPlace>, StoreError>;
+
+    /// How a policy ended before its time.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn ending(&self, policy_sequence: u64) -> Result<Option<EndingRecord>, StoreError>;
+
+    /// Recoveries, the newest message first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn recoveries(
+        &self,
+        filter: &RecoveryFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Slice<RecoveryRecord, u64>, StoreError>;
+
+    /// The traffic record of known callers, the newest message first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn messages(
+        &self,
+        filter: &MessageFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Slice<MessageRecord, u64>, StoreError>;
+
+    /// One message with what was said.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn message(&self, id: u64) -> Result<Option<WholeMessage>, StoreError>;
+
+    /// The events after that number, the oldest first. No event ever appears before one that was already returned: a
+    /// reader that goes on from the last it has seen misses none.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn events(&self, after: u64, limit: usize) -> Result<Vec<EventRecord>, StoreError>;
+}

@@ -1,0 +1,41 @@
+//! Who had notices sent again, and what came of it: the answers that are kept under the keys of those orders.
+//!
+//! Sending again is no decision over the ledger's state, so it does not go through the committer. Its key is kept all
+//! the same: begun before anything is sent again, finished after. An order that was cut off in between is carried out
+//! again by its copy, which at most sends again what may be sent again anyhow.
+
+use jiff::Timestamp;
+
+use baoqiao_domain::idempotency::Fingerprint;
+
+use super::store::StoreError;
+
+/// An order to send again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResendRow {
+    /// The digest of its content.
+    pub fingerprint: Fingerprint,
+    /// Its content, as JSON; it holds no personal data.
+    pub content: String,
+    /// Who asked.
+    pub asked_by: String,
+    /// When.
+    pub asked_at: Timestamp,
+    /// The answer, as JSON, once it is done.
+    pub answer: Option<String>,
+}
+
+/// The orders to send again, in a database.
+pub trait ResendLog: Send {
+    /// Notes an order that is about to be carried out, or returns the one that its key was used for first.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    fn begin(&mut self, key: &str, row: &ResendRow) -> Result<Option<ResendRow>, StoreError>;
+
+    /// Keeps the answer to it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    fn finish(&mut self, key: &str, answer: &str) -> Result<(), StoreError>;
+}

@@ -1,0 +1,128 @@
+//! Outages, crashes and a ledger that cannot be written.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::ledger::sqlite::SqliteOutbox;
+use crate::ledger::store::StoreError;
+use crate::outbox::Worker;
+use crate::outbox::store::{AttemptRecord, NoticeRecord, OutboxStore, Turn, Turned};
+
+const DAY_S: i64 = 86_400;
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_a_day_drains_in_order_with_nothing_lost_or_given_up() {
+    let world = World::new(|call, nth| match call.at_s {
+        at_s if at_s >= DAY_S => Reaction::Answer("ok"),
+        _ if nth % 3 == 0 => Reaction::Hang,
+        _ => Reaction::Down,
+    });
+    let subjects: Vec<String> = (0..40).map(|n| format!("s{n}")).collect();
+    world.queue((1..=3).flat_map(|mark| subjects.iter().map(move |subject| (subject.as_str(), mark))));
+    world.run_for(Duration::from_hours(12)).await;
+    world.queue((4..=6).flat_map(|mark| subjects.iter().map(move |subject| (subject.as_str(), mark))));
+    world.run_for(Duration::from_hours(12)).await;
+    let during = world.calls().len();
+    assert!((1_000..10_000).contains(&during), "{during} calls to a platform that is down");
+    world.run_for(10 * MINUTE).await;
+    let after: Vec<Call> = world.calls().into_iter().filter(|call| call.at_s >= DAY_S).collect();
+    assert_eq!(after.len(), 40 * 6, "each once");
+    for subject in &subjects {
+        let marks: Vec<u32> = after.iter().filter(|call| call.subject == *subject).map(|call| call.mark).collect();
+        assert_eq!(marks, [1, 2, 3, 4, 5, 6]);
+    }
+    assert_eq!(world.count(NoticeState::Delivered), 240);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_killed_between_send_and_record_sends_again() {
+    let world = World::new(|_, _| Reaction::AnswerAfter(Duration::from_secs(2), "ok"));
+    world.queue([("a", 1), ("a", 2)]);
+    let worker = tokio::spawn(world.worker().run(std::future::pending()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.sent("a"), [1], "it has been sent");
+    worker.abort();
+    assert!(worker.await.unwrap_err().is_cancelled());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    world.run_for(MINUTE).await;
+    assert_eq!(world.sent("a"), [1, 1, 2]);
+    let again_at_s = world.calls()[1].at_s;
+    assert!(again_at_s >= i64::try_from(LEASE.as_secs()).unwrap(), "at {again_at_s} s, before the lease ran out");
+    let (notice, attempts) = world.desk().show(1).unwrap().unwrap();
+    assert_eq!(notice.attempts, 2);
+    let verdicts: Vec<AttemptVerdict> = attempts.iter().map(|attempt| attempt.verdict).collect();
+    assert_eq!(verdicts, [AttemptVerdict::Lost, AttemptVerdict::Delivered]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_stops_lets_its_calls_end_and_records_them() {
+    let mut world = World::new(|_, _| Reaction::AnswerAfter(Duration::from_secs(5), "ok"));
+    world.queue([("a", 1), ("a", 2)]);
+    world.run_for(Duration::from_secs(1)).await;
+    assert_eq!(world.notice(1).state, NoticeState::Delivered);
+    assert_eq!(world.sent("a"), [1], "nothing new is begun");
+    world.expect_open(1);
+}
+
+/// A store that cannot write while it is told so.
+struct Fallible {
+    inner: SqliteOutbox,
+    failing: Arc<AtomicBool>,
+}
+
+impl OutboxStore for Fallible {
+    fn next_due(&mut self, partners: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        self.inner.next_due(partners)
+    }
+
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<Turned, StoreError> {
+        if self.failing.load(Ordering::Relaxed) {
+            return Err(StoreError { context: "recording", reason: "disk full".to_owned() });
+        }
+        self.inner.turn(turn)
+    }
+
+    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
+        self.inner.count(filter)
+    }
+
+    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        self.inner.list(filter, limit)
+    }
+
+    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
+        self.inner.attempts(id)
+    }
+
+    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError> {
+        self.inner.resend(filter, now)
+    }
+
+    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
+        self.inner.skip(id, now)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_ledger_cannot_take_is_recorded_when_it_can() {
+    let failing = Arc::new(AtomicBool::new(false));
+    let world = World::new({
+        let failing = Arc::clone(&failing);
+        move |_, nth| {
+            failing.store(nth == 1, Ordering::Relaxed);
+            Reaction::Answer("ok")
+        }
+    });
+    world.queue([("a", 1), ("a", 2)]);
+    let store = Fallible { inner: world.store(), failing: Arc::clone(&failing) };
+    let worker = Worker::new(store, world.lanes.clone(), world.policy, world.tools());
+    let worker = tokio::spawn(worker.run(tokio::time::sleep(MINUTE)));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(world.sent("a"), [1]);
+    failing.store(false, Ordering::Relaxed);
+    worker.await.unwrap();
+    assert_eq!(world.sent("a"), [1, 2], "nothing twice");
+}

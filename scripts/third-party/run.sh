@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Drives `baoqiao simulate platform` with TOP clients that others wrote and publish: taobaopy (PyPI) and
+# node-taobao-topclient (npm), as they come from their registries, nothing in them changed.
+#
+#   scripts/third-party/run.sh [BINARY]        BINARY: target/debug/baoqiao unless given
+#
+# The clients are installed once, into target/third-party. Where a client is not installed and cannot be (no network,
+# no python3, no npm), it is skipped and the reason printed; with THIRD_PARTY_REQUIRED=1 that is a failure.
+set -euo pipefail
+
+TAOBAOPY='taobaopy==6.0.1'
+TOPCLIENT='node-taobao-topclient@0.1.7'
+APP_KEY=12345678
+APP_SECRET=helloworld
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+binary=${1:-$target/debug/baoqiao}
+home=$target/third-party
+venv=$home/venv
+node=$home/node
+mkdir -p "$home"
+
+fail() {
+    echo "third-party: FAILED: $*" >&2
+    exit 1
+}
+
+# Prints why a client is skipped, or fails where none may be.
+skip() {
+    if [[ ${THIRD_PARTY_REQUIRED:-} == 1 ]]; then
+        fail "$1 is required and $2"
+    fi
+    echo "third-party: SKIPPED $1: $2"
+}
+
+# Runs an installation; its first complaint becomes the reason when it fails.
+attempt() {
+    local log=$home/install.log
+    if ! "$@" >"$log" 2>&1; then
+        reason=$(grep -m 1 -E '^(npm error|WARNING:|ERROR:)' "$log" || tail -n 1 "$log")
+        return 1
+    fi
+}
+
+install_taobaopy() {
+    [[ -f $venv/$TAOBAOPY ]] && return
+    command -v python3 >/dev/null || { reason='there is no python3'; return 1; }
+    rm -rf "$venv"
+    attempt python3 -m venv "$venv" || return 1
+    attempt "$venv/bin/pip" install --disable-pip-version-check --retries 1 --timeout 15 "$TAOBAOPY" || return 1
+    touch "$venv/$TAOBAOPY"
+}
+
+install_topclient() {
+    [[ -f $node/$TOPCLIENT ]] && return
+    command -v npm >/dev/null || { reason='there is no npm'; return 1; }
+    rm -rf "$node"
+    mkdir -p "$node"
+    attempt npm install --prefix "$node" --no-audit --no-fund --fetch-retries 1 "$TOPCLIENT" || return 1
+    touch "$node/$TOPCLIENT"
+}
+
+[[ -x $binary ]] || fail "$binary is not there; cargo build -p baoqiao makes it"
+
+clients=()
+reason=
+if install_taobaopy; then clients+=(taobaopy); else skip taobaopy "it could not be installed: $reason"; fi
+if install_topclient; then clients+=(topclient); else skip node-taobao-topclient "it could not be installed: $reason"; fi
+if [[ ${#clients[@]} == 0 ]]; then
+    exit 0
+fi
+
+# Each client has a platform of its own, so that each sees only its own calls.
+drive() {
+    local name=$1
+    shift
+    local line status=0
+    coproc PLATFORM {
+        exec "$binary" simulate platform --listen 127.0.0.1:0 --app "$APP_KEY:$APP_SECRET" \
+            --scenario "$here/scenario.toml"
+    }
+    local pid=$PLATFORM_PID
+    # shellcheck disable=SC2064
+    trap "kill $pid 2>/dev/null || true" EXIT
+    read -r -t 30 -u "${PLATFORM[0]}" line || fail 'the platform did not say where it listens'
+    local url=${line#listening on }
+    [[ $url == http://* ]] || fail "not what a platform says: $line"
+    "$@" "$url" "$APP_KEY" "$APP_SECRET" || status=$?
+    kill "$pid"
+    wait "$pid" 2>/dev/null || true
+    trap - EXIT
+    [[ $status == 0 ]] || fail "$name ended with status $status"
+    echo "third-party: $name is satisfied"
+}
+
+# Both clients stamp their calls with the local time, which the platform reads as GMT+8.
+for client in "${clients[@]}"; do
+    case $client in
+    taobaopy) TZ=CST-8 drive "$TAOBAOPY" "$venv/bin/python" "$here/taobao_client.py" ;;
+    topclient) TZ=Asia/Shanghai NODE_PATH=$node/node_modules drive "$TOPCLIENT" node "$here/top_client.js" ;;
+    esac
+done
