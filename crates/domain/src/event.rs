@@ -120,6 +120,10 @@ pub enum Event {
 }
 
 impl Event {
+    /// Every type.
+    pub const KINDS: [&str; 5] =
+        ["policy.issued", "policy.rescinded", "policy.surrendered", "recovery.recorded", "auction.stage-reported"];
+
     /// That this policy was issued.
     pub fn policy_issued(policy: &Policy) -> Self {
         Self::PolicyIssued {
