@@ -230,3 +230,15 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_listed() {
+        let unknown = serde_json::from_str::<Event>(r#"{"type":"policy.lapsed"}"#).unwrap_err().to_string();
+        let listed = Event::KINDS.map(|kind| format!("`{kind}`")).join(", ");
+        assert!(unknown.contains(&format!("expected one of {listed}")), "{unknown}");
+    }
+}

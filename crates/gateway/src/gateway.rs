@@ -146,7 +146,9 @@ fn worker(
         random: Box::new(|| getrandom::u64().unwrap_or_default()),
         wake,
     };
-    Ok(Worker::new(outbox_store(config, store)?, config.platforms.clone(), config.outbox, tools))
+    let webhooks = config.webhooks.iter().map(|webhook| &webhook.lane);
+    let lanes = config.platforms.iter().chain(webhooks).cloned().collect();
+    Ok(Worker::new(outbox_store(config, store)?, lanes, config.outbox, tools))
 }
 
 /// The configured template, or the built-in one, with its file's SHA-256.
@@ -198,6 +200,7 @@ impl Gateway {
             stranger_records: config.traffic.stranger_records,
             wake_outbox: wake.clone(),
             feed: feed.clone(),
+            webhooks: config.webhooks.iter().map(|webhook| webhook.endpoint.clone()).collect(),
         };
         let resends = resends(&config, &store)?;
         let desk = Desk::new(outbox_store(&config, &store)?, wake, Arc::clone(&clock));

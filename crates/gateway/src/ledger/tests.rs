@@ -92,6 +92,7 @@ impl World {
             stranger_records: 3,
             wake_outbox: Wake::default(),
             feed: Feed::default(),
+            webhooks: Vec::new(),
         };
         let store = Fallible { inner: store, failing: Arc::clone(&failing) };
         let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();

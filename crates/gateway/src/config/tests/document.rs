@@ -22,7 +22,7 @@ fn known() -> BTreeSet<String> {
     let methods = CHANNELS.iter().map(|channel| format!("channels.{}.methods.", channel.name()));
     let lines = tables.into_iter().chain(channels).chain(methods).map(|table| format!("{table}zzzzzzzzz = 1\n"));
     let text = format!(
-        "{}[[partner]]\nzzzzzzzzz = 1\n[[platform]]\nzzzzzzzzz = 1\n[[policy_source]]\nzzzzzzzzz = 1\n[[product]]\nzzzzzzzzz = 1\n[[api_token]]\nzzzzzzzzz = 1\n",
+        "{}[[partner]]\nzzzzzzzzz = 1\n[[platform]]\nzzzzzzzzz = 1\n[[policy_source]]\nzzzzzzzzz = 1\n[[product]]\nzzzzzzzzz = 1\n[[api_token]]\nzzzzzzzzz = 1\n[[webhook]]\nzzzzzzzzz = 1\n",
         lines.collect::<String>()
     );
     let mut keys = BTreeSet::new();
@@ -77,6 +77,8 @@ fn the_documents_defaults_are_the_defaults() {
         let header = format!("[[{section}]]\n");
         let text = if section == "platform" {
             format!("{MINIMAL}{PLATFORM}{name} = {default}\n")
+        } else if section == "webhook" {
+            format!("{MINIMAL}{WEBHOOK}{name} = {default}\n")
         } else if MINIMAL.contains(&header) {
             MINIMAL.replace(&header, &format!("{header}{name} = {default}\n"))
         } else if section == "insurer" {
@@ -95,6 +97,9 @@ fn the_documents_defaults_are_the_defaults() {
         assert_eq!(config.outbox, minimal.outbox, "{key}");
         if section == "platform" {
             assert_eq!(config.platforms, parse(&format!("{MINIMAL}{PLATFORM}")).unwrap().platforms, "{key}");
+        }
+        if section == "webhook" {
+            assert_eq!(config.webhooks, parse(&format!("{MINIMAL}{WEBHOOK}")).unwrap().webhooks, "{key}");
         }
         if section.starts_with("channels.") {
             let method = default.trim_matches('"');

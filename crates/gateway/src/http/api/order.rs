@@ -20,9 +20,9 @@ use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::refusal::{FieldProblem, Refusal};
 
-use super::{Api, BASE};
 use super::parameters;
 use super::problem::{Problem, respond, unavailable};
+use super::{Api, BASE};
 use crate::ledger::store::{Arrival, Verdict};
 use crate::ledger::{Asked, Submission};
 use crate::vault::Purpose;

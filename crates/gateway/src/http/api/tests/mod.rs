@@ -5,6 +5,7 @@ mod document;
 mod events;
 mod lists;
 mod orders;
+mod webhooks;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +27,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::ledger::sqlite::{self, SqliteOutbox, SqliteResends};
 use crate::ledger::store::Arrival;
-use crate::ledger::{Asked, Committer, Rules, Submission};
+use crate::ledger::{Asked, Committer, Rules, Submission, Webhook};
 use crate::outbox::Wake;
 use crate::vault::keyring::Keyring;
 
@@ -141,6 +142,7 @@ impl World {
             stranger_records: 3,
             wake_outbox: Wake::default(),
             feed: feed.clone(),
+            webhooks: vec![Webhook { id: "core".to_owned(), kinds: vec!["recovery.recorded"] }],
         };
         let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
         let router = super::router(Api::new(ApiParts {
