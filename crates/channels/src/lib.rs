@@ -14,6 +14,7 @@ pub mod outbound;
 pub mod qimen;
 pub mod sign_method;
 pub mod top;
+pub mod webhook;
 
 use channel::Channel;
 use outbound::Outbound;
@@ -22,4 +23,4 @@ use outbound::Outbound;
 pub const CHANNELS: &[&dyn Channel] = &[&qimen::Qimen, &avatar::Avatar];
 
 /// Every interface by which the gateway calls platforms: one for each kind of notice.
-pub const OUTBOUND: &[&dyn Outbound] = &[&top::SurrenderSync, &top::AuctionResult];
+pub const OUTBOUND: &[&dyn Outbound] = &[&top::SurrenderSync, &top::AuctionResult, &webhook::Webhook];

@@ -120,6 +120,10 @@ pub enum Event {
 }
 
 impl Event {
+    /// Every type.
+    pub const KINDS: [&str; 5] =
+        ["policy.issued", "policy.rescinded", "policy.surrendered", "recovery.recorded", "auction.stage-reported"];
+
     /// That this policy was issued.
     pub fn policy_issued(policy: &Policy) -> Self {
         Self::PolicyIssued {
@@ -224,5 +228,17 @@ impl Event {
                 String::new()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_listed() {
+        let unknown = serde_json::from_str::<Event>(r#"{"type":"policy.lapsed"}"#).unwrap_err().to_string();
+        let listed = Event::KINDS.map(|kind| format!("`{kind}`")).join(", ");
+        assert!(unknown.contains(&format!("expected one of {listed}")), "{unknown}");
     }
 }

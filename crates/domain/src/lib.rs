@@ -26,3 +26,4 @@ pub mod rescission;
 pub mod source;
 pub mod surrender;
 pub mod time;
+pub mod webhook;

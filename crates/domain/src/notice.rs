@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auction::AuctionNotice;
 use crate::surrender::SurrenderNotice;
+use crate::webhook::WebhookNotice;
 
 /// What kind of notice it is, and with that by which interface it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,17 +17,20 @@ pub enum NoticeKind {
     SurrenderSync,
     /// 保险结果通知.
     AuctionResult,
+    /// An event, to one of the insurer's own systems.
+    Webhook,
 }
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::SurrenderSync, Self::AuctionResult];
+    pub const ALL: [Self; 3] = [Self::SurrenderSync, Self::AuctionResult, Self::Webhook];
 
     /// Its name in the ledger and for filters.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SurrenderSync => "surrender-sync",
             Self::AuctionResult => "auction-result",
+            Self::Webhook => "webhook",
         }
     }
 
@@ -52,6 +56,9 @@ pub enum NoticeContent {
     /// A stage of an auction's insurance.
     #[serde(rename = "auction-result")]
     AuctionResult(AuctionNotice),
+    /// An event.
+    #[serde(rename = "webhook")]
+    Webhook(WebhookNotice),
 }
 
 /// One notification to be sent.
@@ -59,9 +66,9 @@ pub enum NoticeContent {
 pub struct Notice {
     /// Its kind; always that of `content`.
     pub kind: NoticeKind,
-    /// What order is kept by: `policy:<policyNo>` or `auction:<biz_id>`. Notices of one subject go one by one.
+    /// What order is kept by: `policy:<policyNo>`, `auction:<biz_id>` or `webhook:<id>`. Notices of one subject go one by one.
     pub subject: String,
-    /// The partner whose application it is sent with, by its id in the configuration.
+    /// The partner whose application it is sent with, by its id in the configuration; of a webhook, its subject.
     pub partner: String,
     /// What it says.
     pub content: NoticeContent,
@@ -78,6 +85,12 @@ impl Notice {
         Self::restored(partner, format!("auction:{}", content.biz_id), NoticeContent::AuctionResult(content))
     }
 
+    /// Tells an endpoint of the insurer's own what happened, in order with all that it is told.
+    pub fn webhook(endpoint: &str, content: WebhookNotice) -> Self {
+        let subject = format!("webhook:{endpoint}");
+        Self::restored(subject.clone(), subject, NoticeContent::Webhook(content))
+    }
+
     /// A notice as the ledger kept it.
     pub fn restored(partner: impl Into<String>, subject: impl Into<String>, content: NoticeContent) -> Self {
         Self { kind: content.kind(), subject: subject.into(), partner: partner.into(), content }
@@ -90,6 +103,7 @@ impl NoticeContent {
         match self {
             Self::SurrenderSync(_) => NoticeKind::SurrenderSync,
             Self::AuctionResult(_) => NoticeKind::AuctionResult,
+            Self::Webhook(_) => NoticeKind::Webhook,
         }
     }
 }

@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         })
-        .await;
+        .await?;
     let took_ms = u64::try_from(SystemClock.now().as_millisecond() - started.as_millisecond())?.max(1);
     let rate = u64::try_from(count)? * 1_000 / took_ms;
     let delivered = desk.count(&Filter { state: Some(NoticeState::Delivered), ..Filter::default() })?;

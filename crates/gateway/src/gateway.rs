@@ -7,14 +7,19 @@ use std::sync::Arc;
 use axum::Router;
 use sha2::{Digest, Sha256};
 
+use baoqiao_channels::OUTBOUND;
 use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, TemplateError, policy_schema};
 
 use crate::clock::Clock;
 use crate::config::{Config, LedgerUrl};
 use crate::documents::{Documents, Links};
+use crate::http::api::{Api, ApiLimits, ApiParts};
 use crate::http::{Allowance, BodyBudget, Inbound, InboundLimits, Parts, Server, ServerLimits, router};
+use crate::ledger::feed::Feed;
+use crate::ledger::lists::Lists;
 use crate::ledger::store::{Reader, StoreError};
 use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules, sqlite};
+use crate::outbox::{Desk, HttpTransport, Tools, Wake, Worker};
 use crate::vault::Vault;
 use crate::vault::keyring::{Keyring, KeyringError};
 
@@ -54,6 +59,9 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The platforms cannot be called.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
     /// The system gives no thread.
     #[error("cannot start the committer: {0}")]
     Thread(std::io::Error),
@@ -66,6 +74,8 @@ pub struct Gateway {
     public_url: String,
     router: Router,
     ledger: Ledger,
+    feed: Feed,
+    worker: Worker,
     committer: Committer,
 }
 
@@ -73,6 +83,8 @@ pub struct Gateway {
 pub struct LedgerAccess {
     /// The reading side.
     pub reader: Arc<dyn Reader>,
+    /// Lists and events.
+    pub lists: Arc<dyn Lists>,
     /// The keys.
     pub vault: Arc<Vault>,
 }
@@ -82,7 +94,8 @@ fn open_ledger(config: &Config) -> Result<(sqlite::SqliteStore, LedgerAccess), S
     let LedgerUrl::Sqlite(path) = &config.ledger.url;
     let opened = sqlite::open(path, &vault);
     let (store, reader) = opened.map_err(|source| StartError::Ledger { path: path.clone(), source })?;
-    Ok((store, LedgerAccess { reader: Arc::new(reader), vault }))
+    let reader = Arc::new(reader);
+    Ok((store, LedgerAccess { lists: Arc::clone(&reader) as Arc<dyn Lists>, reader, vault }))
 }
 
 /// Opens a configured ledger for reading; a gateway may be running on it.
@@ -94,7 +107,60 @@ pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
     let LedgerUrl::Sqlite(path) = &config.ledger.url;
     let opened = sqlite::open_reader(path, &vault);
     let reader = opened.map_err(|source| StartError::Ledger { path: path.clone(), source })?;
-    Ok(LedgerAccess { reader: Arc::new(reader), vault })
+    let reader = Arc::new(reader);
+    Ok(LedgerAccess { lists: Arc::clone(&reader) as Arc<dyn Lists>, reader, vault })
+}
+
+/// Opens a configured ledger's outbox for people; a gateway may be running on it, and looks again within a second.
+///
+/// # Errors
+/// When the keys or the ledger do not open.
+pub fn open_outbox(config: &Config, clock: Arc<dyn Clock>) -> Result<(Desk, Arc<Vault>), StartError> {
+    let (store, access) = open_ledger(config)?;
+    let outbox = outbox_store(config, &store)?;
+    Ok((Desk::new(outbox, Wake::default(), clock), access.vault))
+}
+
+fn outbox_store(config: &Config, store: &sqlite::SqliteStore) -> Result<sqlite::SqliteOutbox, StartError> {
+    let LedgerUrl::Sqlite(path) = &config.ledger.url;
+    let opened = sqlite::SqliteOutbox::open(path, store.gate());
+    opened.map_err(|source| StartError::Ledger { path: path.clone(), source })
+}
+
+fn resends(config: &Config, store: &sqlite::SqliteStore) -> Result<sqlite::SqliteResends, StartError> {
+    let LedgerUrl::Sqlite(path) = &config.ledger.url;
+    let opened = sqlite::SqliteResends::open(path, store.gate());
+    opened.map_err(|source| StartError::Ledger { path: path.clone(), source })
+}
+
+fn api_limits(config: &Config) -> ApiLimits {
+    ApiLimits {
+        body_bytes: config.server.body_limit_bytes,
+        body_timeout: config.server.body_timeout,
+        deadline: config.server.request_deadline,
+    }
+}
+
+/// The worker of the outbox, not yet at work.
+fn worker(
+    config: &Config,
+    store: &sqlite::SqliteStore,
+    vault: &Arc<Vault>,
+    clock: &Arc<dyn Clock>,
+    wake: Wake,
+) -> Result<Worker, StartError> {
+    let tools = Tools {
+        interfaces: OUTBOUND,
+        transport: Arc::new(HttpTransport::new()?),
+        vault: Arc::clone(vault),
+        clock: Arc::clone(clock),
+        // Without random bytes nothing can be sealed either; that much jitter may be missing then.
+        random: Box::new(|| getrandom::u64().unwrap_or_default()),
+        wake,
+    };
+    let webhooks = config.webhooks.iter().map(|webhook| &webhook.lane);
+    let lanes = config.platforms.iter().chain(webhooks).cloned().collect();
+    Ok(Worker::new(outbox_store(config, store)?, lanes, config.outbox, tools))
 }
 
 /// The configured template, or the built-in one, with its file's SHA-256.
@@ -122,7 +188,7 @@ impl Gateway {
     /// See [`StartError`].
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let (template, template_sha256) = load_template(&config)?;
-        let (store, LedgerAccess { reader, vault }) = open_ledger(&config)?;
+        let (store, LedgerAccess { reader, lists, vault }) = open_ledger(&config)?;
         let limits = ServerLimits {
             header_timeout: config.server.header_timeout,
             shutdown_grace: config.server.shutdown_grace,
@@ -136,15 +202,36 @@ impl Gateway {
         let links = Links { public_url: public_url.clone(), vault: Arc::clone(&vault) };
         let catalogue = Arc::new(config.catalogue.clone());
         let document_links = links.clone();
+        let (wake, feed) = (Wake::default(), Feed::default());
+        let worker = worker(&config, &store, &vault, &clock, wake.clone())?;
         let rules = Rules {
             catalogue: Arc::clone(&catalogue),
             clock: Arc::clone(&clock),
             vault: Arc::clone(&vault),
             document_url: Box::new(move |policy_no| document_links.document(policy_no)),
             stranger_records: config.traffic.stranger_records,
+            wake_outbox: wake.clone(),
+            feed: feed.clone(),
+            webhooks: config.webhooks.iter().map(|webhook| webhook.endpoint.clone()).collect(),
         };
+        let resends = resends(&config, &store)?;
+        let desk = Desk::new(outbox_store(&config, &store)?, wake, Arc::clone(&clock));
         let (ledger, committer) =
             Ledger::start(store, rules, config.server.waiting_limit).map_err(StartError::Thread)?;
+        let api = Api::new(ApiParts {
+            tokens: config.api_tokens.clone(),
+            ledger: ledger.clone(),
+            reader: Arc::clone(&reader),
+            lists,
+            desk,
+            resends: Box::new(resends),
+            feed: feed.clone(),
+            platforms: config.platforms.iter().map(|platform| platform.partner.clone()).collect(),
+            vault: Arc::clone(&vault),
+            links: links.clone(),
+            clock: Arc::clone(&clock),
+            limits: api_limits(&config),
+        });
         let documents = Documents {
             reader,
             ledger: ledger.clone(),
@@ -159,8 +246,8 @@ impl Gateway {
             making: Arc::new(tokio::sync::Semaphore::new(DOCUMENTS_AT_ONCE)),
         };
         let inbound = inbound(&config, ledger.clone(), vault, catalogue, clock);
-        let parts = Parts { inbound: Arc::new(inbound), documents: Arc::new(documents), ledger: ledger.clone() };
-        Ok(Self { server, address, public_url, router: router(parts), ledger, committer })
+        let parts = Parts { inbound: Arc::new(inbound), documents: Arc::new(documents), api, ledger: ledger.clone() };
+        Ok(Self { server, address, public_url, router: router(parts), ledger, feed, worker, committer })
     }
 
     /// The address that it listens on.
@@ -179,14 +266,25 @@ impl Gateway {
     /// When the committer ended before it was told to: nothing could be answered any more, and whoever runs the
     /// process should start it again.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), CommitterPanicked> {
-        let Self { server, router, ledger, committer, .. } = self;
-        let stop_or_end = async {
+        let Self { server, router, ledger, feed, worker, committer, .. } = self;
+        let (served, stop_worker) = tokio::sync::oneshot::channel::<()>();
+        let worker = tokio::spawn(worker.run(async {
+            // A sender that is gone says the same.
+            let _ = stop_worker.await;
+        }));
+        let stop_or_end = async move {
             tokio::select! {
                 () = stop => {}
                 () = ledger.ended() => tracing::error!("the committer has ended; the gateway stops"),
             }
+            // Whoever waits for events is answered now, not at the end of the grace period.
+            feed.close();
         };
         server.serve(router, stop_or_end).await;
+        let _ = served.send(());
+        if worker.await.is_err() {
+            tracing::error!("the outbox could not be waited for");
+        }
         committer.finish().await
     }
 }

@@ -1,7 +1,7 @@
 //! 解约通知: a channel gives notice that a policy is rescinded and its premium refunded.
 //!
 //! The document contradicts itself (protocols.md §3), and all of it is accepted: `interfaceType` as in its table and as
-//! in its example, the blanks in the example's time, epoch milliseconds where it says DateTime, and the refund fields
+//! in its example, the blanks in the example's time, epoch milliseconds where it says `DateTime`, and the refund fields
 //! that its table lacks.
 
 use jiff::Timestamp;

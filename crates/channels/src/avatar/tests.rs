@@ -20,7 +20,7 @@ fn access(secrets: &[&str]) -> Access {
 }
 
 fn peer(text: &str) -> Option<IpAddr> {
-    Some(text.parse().unwrap())
+    text.parse().ok()
 }
 
 fn raw(body: &str) -> RawRequest {

@@ -244,8 +244,8 @@ fn the_recovery_as_printed_reads_the_same_in_every_spelling() {
     let escaped = |text: &str| quick_xml::escape::escape(text.to_owned()).to_string();
     let element = |(name, value): &(&String, &Value)| match value {
         Value::Object(inner) => {
-            let inner: String = inner.iter().map(|(n, v)| format!("<{n}>{}</{n}>", escaped(&text(v)))).collect();
-            format!("<{name}>{inner}</{name}>")
+            let inner: Vec<String> = inner.iter().map(|(n, v)| format!("<{n}>{}</{n}>", escaped(&text(v)))).collect();
+            format!("<{name}>{}</{name}>", inner.concat())
         }
         value => format!("<{name}>{}</{name}>", escaped(&text(value))),
     };

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use baoqiao_channels::access::Secret;
 use baoqiao_channels::channel::Channel;
 use baoqiao_channels::qimen::Qimen;
-use baoqiao_gateway::config::{SIMULATED_PLATFORM, SampleOptions, defaults, sample};
+use baoqiao_gateway::config::{EXAMPLE_POLICY_SOURCE, SIMULATED_PLATFORM, SampleOptions, defaults, sample};
 use baoqiao_gateway::vault::Entropy;
 use baoqiao_gateway::vault::keyring::Keyring;
 
@@ -39,6 +39,9 @@ pub(crate) struct Args {
     /// The secret that belongs to it, or @FILE with it
     #[arg(long, requires = "app_key", value_parser = secret)]
     secret: Option<Secret>,
+    /// The policySource that may give notice of rescissions; as it stands, that of the document's example
+    #[arg(long, value_name = "CODE", default_value = EXAMPLE_POLICY_SOURCE)]
+    policy_source: String,
     /// Where notices are sent; as it stands, to `baoqiao simulate platform`
     #[arg(long, value_name = "URL", default_value = SIMULATED_PLATFORM)]
     platform: String,
@@ -58,7 +61,7 @@ fn init(args: &Args, entropy: Entropy) -> Result<String, Failure> {
         (Some(app_key), Some(secret)) => SampleOptions::new(&args.listen, app_key, secret.expose())?,
         _ => SampleOptions::new(&args.listen, &random_app_key(entropy)?, &random_secret(entropy)?)?,
     };
-    let options = options.with_platform(&args.platform)?;
+    let options = options.with_platform(&args.platform)?.with_policy_source(&args.policy_source)?;
     let (config, keys) = (args.dir.join("baoqiao.toml"), args.dir.join("keys.toml"));
     if !args.force {
         refuse_existing(&config, "--force replaces it")?;
@@ -192,6 +195,7 @@ mod tests {
             app_key: None,
             secret: None,
             platform: SIMULATED_PLATFORM.to_owned(),
+            policy_source: EXAMPLE_POLICY_SOURCE.to_owned(),
             force: false,
         }
     }

@@ -59,6 +59,10 @@ pub const CONCURRENCY: u64 = 32;
 pub const PLATFORM_TIMEOUT_MS: u64 = 10_000;
 /// `partner.surrender_sync`: only who asks for notices gets them.
 pub const SURRENDER_SYNC: bool = false;
+/// `webhook.timeout_ms`: what Standard Webhooks recommends at least.
+pub const WEBHOOK_TIMEOUT_MS: u64 = 15_000;
+/// The most pushes a second to one endpoint: more than one call at a time can reach.
+pub const WEBHOOK_CALLS_PER_SECOND: u32 = 10_000;
 /// `product.currencies`.
 pub const CURRENCIES: [&str; 1] = ["CNY"];
 /// `product.premium_tolerance` and `product.cny_tolerance`: one fen, what rounding to fen can make.

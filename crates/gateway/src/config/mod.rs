@@ -24,6 +24,7 @@ mod secret;
 mod server;
 mod suggest;
 mod traffic;
+mod webhook;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ pub use problem::{ConfigError, Problem};
 pub use sample::{EXAMPLE_POLICY_SOURCE, InvalidSample, SIMULATED_PLATFORM, SampleOptions, sample};
 pub use server::ServerConfig;
 pub use traffic::TrafficConfig;
+pub use webhook::WebhookConfig;
 
 use crate::documents::Insurer;
 use crate::http::api::ApiToken;
@@ -73,6 +75,8 @@ pub struct Config {
     pub outbox: Policy,
     /// Every `[[platform]]`.
     pub platforms: Vec<LaneConfig>,
+    /// Every `[[webhook]]`.
+    pub webhooks: Vec<WebhookConfig>,
     /// Every `[[api_token]]`.
     pub api_tokens: Vec<ApiToken>,
 }
@@ -133,6 +137,7 @@ impl Config {
             Catalogue::new(products.valid).with_sources(sources).with_surrender_sync(partners.surrender_sync);
         let partners = partners.valid;
         let api_tokens = api_token::read_all(root);
+        let webhooks = webhook::read_all(root);
         let access = Access::new(partners.iter().cloned(), methods).with_sources(callers);
         Self {
             source_path,
@@ -146,6 +151,7 @@ impl Config {
             access,
             catalogue,
             api_tokens,
+            webhooks,
             outbox,
             platforms,
         }

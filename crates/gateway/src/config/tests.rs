@@ -1,3 +1,4 @@
+mod access;
 mod document;
 mod refusals;
 
@@ -21,6 +22,12 @@ premium_cny = { min = "0.01", max = "10" }
 "#;
 
 /// The least that can be said of a platform.
+const WEBHOOK: &str = r#"[[webhook]]
+id = "core"
+url = "https://core.example.com/events"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+"#;
+
 const PLATFORM: &str = r#"[[platform]]
 id = "alibaba"
 url = "http://127.0.0.1:1/router/rest"

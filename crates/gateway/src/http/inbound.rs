@@ -299,8 +299,8 @@ fn response(reply: Reply) -> Response {
 }
 
 /// Half a request is nobody's: it gets no envelope and no record, only a line.
-fn unread(status: StatusCode, peer: &str) -> Response {
-    tracing::info!(peer, status = status.as_u16(), "a call did not arrive whole");
+fn unread(status: StatusCode, peer: Option<IpAddr>) -> Response {
+    tracing::info!(peer = peer.map(|peer| peer.to_string()), status = status.as_u16(), "a call did not arrive whole");
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response

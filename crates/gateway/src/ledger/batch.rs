@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use baoqiao_channels::channel::CallResult;
 use baoqiao_domain::difference::differences;
+use baoqiao_domain::event::Event;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::{Decision, Facts, Outcome, SavedAnswer, Settlement, State, settle};
 use baoqiao_domain::notice::Notice;
 use baoqiao_domain::policy_number::{PolicyNumber, SequenceBlock};
 use baoqiao_domain::refusal::Refusal;
+use baoqiao_domain::webhook::WebhookNotice;
 use jiff::Timestamp;
 
 use super::store::{
@@ -157,10 +159,24 @@ impl<'a> Batch<'a> {
         for notice in notices {
             self.queue(message_id, &notice)?;
         }
+        self.push(message_id, &events)?;
         let policy_sequence = policy_sequence(&outcome);
         let people = asked.people.clone();
         self.writes.accepted.push(AcceptedRow { key, answer, changes, policy_sequence, people, events });
         Ok(outcome)
+    }
+
+    /// Queues the events for every endpoint that wants them.
+    fn push(&mut self, message_id: u64, events: &[Event]) -> Result<(), StoreError> {
+        let rules = self.rules;
+        for (place, event) in events.iter().enumerate() {
+            let wanting = rules.webhooks.iter().filter(|webhook| webhook.kinds.contains(&event.kind()));
+            for webhook in wanting {
+                let content = WebhookNotice::new(message_id, place, self.now, event.clone());
+                self.queue(message_id, &Notice::webhook(&webhook.id, content))?;
+            }
+        }
+        Ok(())
     }
 
     /// Queues a notice; it is sent after the batch is durable.

@@ -117,6 +117,15 @@ enum Task {
     Stop,
 }
 
+/// An endpoint of the insurer's own that is told of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Its id in the configuration.
+    pub id: String,
+    /// The types of the events that it is told of.
+    pub kinds: Vec<&'static str>,
+}
+
 /// What the committer decides with.
 pub struct Rules {
     /// What may be sold.
@@ -133,6 +142,8 @@ pub struct Rules {
     pub wake_outbox: Wake,
     /// Told when events are written.
     pub feed: Feed,
+    /// Who is told of events through the outbox.
+    pub webhooks: Vec<Webhook>,
 }
 
 /// The handlers' side of the ledger; cheap to clone.

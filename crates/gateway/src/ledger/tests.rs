@@ -7,7 +7,7 @@ use baoqiao_channels::CHANNELS;
 use baoqiao_channels::access::Access;
 use baoqiao_channels::channel::RawRequest;
 use baoqiao_domain::currency::Currency;
-use baoqiao_domain::idempotency::IdempotencyKey;
+use baoqiao_domain::idempotency::{IdempotencyKey, MessageUuid};
 use baoqiao_domain::issuing::PolicyApplication;
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::party::PersonKey;
@@ -94,7 +94,8 @@ impl World {
             document_url: Box::new(|number| format!("https://x.test/documents/{number}")),
             stranger_records: 3,
             wake_outbox: Wake::default(),
-            feed: feed::Feed::default(),
+            feed: Feed::default(),
+            webhooks: Vec::new(),
         };
         let store = Fallible { inner: store, failing: Arc::clone(&failing) };
         let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
@@ -313,6 +314,146 @@ async fn a_person_is_found_by_number_and_stands_nowhere_in_the_file() {
             assert!(!bytes.windows(plain.len()).any(|window| window == plain.as_bytes()), "{plain} in {path:?}");
         }
     }
+}
+
+fn rescission(policy_no: &PolicyNumber, order_no: &str) -> Command {
+    let rescission = json!({
+        "policySource": "HN_HT_QNW", "interfaceType": "proposalOrder", "orderNo": order_no, "policyNo": policy_no,
+        "secondRefundAmount": "10.2", "installmentList": [{"payNo": "1", "amount": "10.2"}],
+    });
+    Command::RescindPolicy(Box::new(serde_json::from_value(rescission).unwrap()))
+}
+
+const NOTICE: &str = "avatar/rescission-notice";
+
+#[tokio::test]
+async fn a_rescinded_policy_is_ended_once_and_its_notice_is_queued_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let policy_no = number(&world.submit(json!({})).await);
+    let send = |order: &str, uuid: &str| {
+        world.ledger.submit(world.asking(NOTICE, order, Some(uuid), rescission(&policy_no, order)))
+    };
+    assert_eq!(send("1", "u1").await.unwrap().verdict, Verdict::Accepted);
+    assert_eq!(send("1", "u2").await.unwrap().verdict, Verdict::Replayed);
+    let code = |answered: Answered| answered.result.unwrap_err().code().as_str();
+    assert_eq!(code(send("2", "u2").await.unwrap()), "UUID_REUSED");
+    assert_eq!(code(send("2", "u3").await.unwrap()), "WRONG_POLICY_STATE");
+    world.close().await;
+    let world = World::open(directory.path());
+    let send = |order: &str, uuid: &str| {
+        world.ledger.submit(world.asking(NOTICE, order, Some(uuid), rescission(&policy_no, order)))
+    };
+    assert_eq!(send("1", "u9").await.unwrap().verdict, Verdict::Replayed);
+    assert_eq!(code(send("2", "u1").await.unwrap()), "UUID_REUSED");
+    assert_eq!(code(send("2", "u3").await.unwrap()), "WRONG_POLICY_STATE");
+    assert_eq!(world.reader.policy(&policy_no).unwrap().unwrap().policy.state.as_str(), "rescinded");
+    world.close().await;
+    let ended = "SELECT count(*) FROM endings e JOIN policies p ON p.sequence = e.policy_sequence \
+                 WHERE e.kind = p.state AND e.ended_ms = p.ended_ms AND e.refund_amount = '10.2' AND e.order_no = '1'";
+    assert_eq!(count(directory.path(), ended), 1);
+    let queued = "SELECT count(*) FROM notices n JOIN endings e ON e.message_id = n.cause_message_id \
+                  WHERE n.kind = 'surrender-sync' AND n.partner = 'alibaba' AND n.state = 'pending'";
+    assert_eq!(count(directory.path(), queued), 1);
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM notices"), 1);
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM events WHERE kind = 'policy.rescinded'"), 1);
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM message_uuids"), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_rescissions_at_the_same_moment_one_is_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let policy_no = number(&world.submit(json!({})).await);
+    let calls: Vec<_> = (0..50)
+        .map(|n| {
+            let order = format!("{n}");
+            let submission = world.asking(NOTICE, &order, Some(&order), rescission(&policy_no, &order));
+            let ledger = world.ledger.clone();
+            tokio::spawn(async move { ledger.submit(submission).await.unwrap().verdict })
+        })
+        .collect();
+    let mut accepted = 0;
+    for call in calls {
+        accepted += u32::from(call.await.unwrap() == Verdict::Accepted);
+    }
+    assert_eq!(accepted, 1);
+    world.close().await;
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM notices"), 1);
+}
+
+#[tokio::test]
+async fn a_policy_that_has_ended_ends_in_no_other_way_even_by_hand() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let policy_no = number(&world.submit(json!({})).await);
+    let submission = world.asking(NOTICE, "1", Some("1"), rescission(&policy_no, "1"));
+    world.ledger.submit(submission).await.unwrap();
+    world.close().await;
+    let connection = rusqlite::Connection::open(directory.path().join("ledger.db")).unwrap();
+    for statement in [
+        "UPDATE policies SET state = 'surrendered'",
+        "UPDATE policies SET state = 'issued', ended_ms = NULL",
+        "UPDATE policies SET ended_ms = NULL",
+    ] {
+        assert!(connection.execute(statement, []).is_err(), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn a_recovery_is_recorded_beside_its_policy_or_visibly_beside_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let policy_no = number(&world.submit(json!({})).await);
+    let recovery = |identifier: &str, policy_no: &str| {
+        let recovery = json!({
+            "partner": "alibaba", "identifier": identifier, "institution": "HYUNDAI", "policyNo": policy_no,
+            "productCode": "PERFORMANCE_SURETY_BONDS", "recoverAmount": "12", "currency": "CNY", "currencyRate": "1",
+            "recoverAmountOfCny": "1", "recoveryPersonalInfo": {"personName": "张𬭎三"},
+        });
+        let recovery = serde_json::from_value(recovery).unwrap();
+        world.asking("qimen/recovery", identifier, None, Command::RecordRecovery(Box::new(recovery)))
+    };
+    for (identifier, stated) in [("1", policy_no.as_str()), ("2", "822042111010001111008"), ("1", policy_no.as_str())] {
+        world.ledger.submit(recovery(identifier, stated)).await.unwrap().result.unwrap();
+    }
+    world.close().await;
+    let matched = "SELECT count(*) FROM recoveries r JOIN policies p ON p.sequence = r.policy_sequence \
+                   WHERE r.identifier = '1' AND r.unmatched IS NULL";
+    assert_eq!(count(directory.path(), matched), 1);
+    let unmatched = "SELECT count(*) FROM recoveries WHERE unmatched = 'unknown' \
+                     AND discrepancies = '[{\"field\":\"recoverAmountOfCny\",\"stated\":\"1\",\"computed\":\"12\"}]'";
+    assert_eq!(count(directory.path(), unmatched), 1);
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM recoveries"), 2);
+    let told = "SELECT count(*) FROM events WHERE kind = 'recovery.recorded' AND subject = 'recovery:alibaba/2' \
+                AND policy_no IS NULL AND payload LIKE '%\"unmatched\":\"unknown\"%' AND payload NOT LIKE '%张%'";
+    assert_eq!(count(directory.path(), told), 1);
+}
+
+#[tokio::test]
+async fn an_auctions_stages_are_kept_in_order_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let report = async |world: &World, stage: u8| {
+        let report = json!({"caller": "core", "partner": "auction", "result": {
+            "bizId": "24010900100YSKSSG", "stage": stage, "status": 1, "insuranceType": 1,
+            "timeOfOccurrence": "2025-04-08T01:55:00Z",
+        }});
+        let report = serde_json::from_value(report).unwrap();
+        let command = Command::ReportAuctionStage(Box::new(report));
+        let submission = world.asking("api/auction-stage", &stage.to_string(), None, command);
+        world.ledger.submit(submission).await.unwrap().result
+    };
+    let world = World::open(directory.path());
+    assert!(report(&world, 1).await.is_ok());
+    world.close().await;
+    let world = World::open(directory.path());
+    let refusal = report(&world, 3).await.unwrap_err();
+    assert_eq!(refusal.code().as_str(), "AUCTION_STAGE_OUT_OF_ORDER");
+    assert!(report(&world, 2).await.is_ok());
+    world.close().await;
+    assert_eq!(count(directory.path(), "SELECT count(*) FROM auction_stages WHERE status = 1"), 2);
+    let queued = "SELECT count(*) FROM notices WHERE subject = 'auction:24010900100YSKSSG' AND kind = 'auction-result'";
+    assert_eq!(count(directory.path(), queued), 2);
 }
 
 #[tokio::test]

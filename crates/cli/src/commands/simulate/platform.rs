@@ -12,7 +12,7 @@ use baoqiao_simulator::platform::{App, Platform, Scenario, Setup};
 
 use crate::commands::values::{file_bytes, print, secret, span};
 use crate::failure::{Failure, Outcome};
-use crate::shutdown;
+use crate::shutdown::Signals;
 
 /// Be the platform: take surrender information and auction results, and misbehave to order
 #[derive(clap::Args)]
@@ -78,13 +78,13 @@ pub(super) fn run(args: &Args) -> Outcome {
     let setup = setup(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let stop = shutdown::requested()?;
+        let mut signals = Signals::listen()?;
         let listen = setup.listen;
         let platform = Platform::start(setup)
             .await
             .map_err(|error| Failure::new(format!("cannot listen on {listen}: {error}")))?;
         print(&format!("listening on {}\n", platform.url()))?;
-        stop.await;
+        signals.next().await;
         Ok(ExitCode::SUCCESS)
     })
 }

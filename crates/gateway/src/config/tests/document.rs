@@ -16,12 +16,15 @@ fn documented() -> Vec<(&'static str, Option<&'static str>)> {
 
 /// Every key the reader asks for, as told by the refusal of a key that is nowhere known.
 fn known() -> BTreeSet<String> {
-    let tables =
-        ["", "server.", "log.", "ledger.", "traffic.", "insurer.", "documents.", "channels."].map(str::to_owned);
+    let tables = ["", "server.", "log.", "ledger.", "traffic.", "insurer.", "documents.", "outbox.", "channels."]
+        .map(str::to_owned);
     let channels = CHANNELS.iter().map(|channel| format!("channels.{}.", channel.name()));
     let methods = CHANNELS.iter().map(|channel| format!("channels.{}.methods.", channel.name()));
     let lines = tables.into_iter().chain(channels).chain(methods).map(|table| format!("{table}zzzzzzzzz = 1\n"));
-    let text = format!("{}[[partner]]\nzzzzzzzzz = 1\n[[product]]\nzzzzzzzzz = 1\n", lines.collect::<String>());
+    let text = format!(
+        "{}[[partner]]\nzzzzzzzzz = 1\n[[platform]]\nzzzzzzzzz = 1\n[[policy_source]]\nzzzzzzzzz = 1\n[[product]]\nzzzzzzzzz = 1\n[[api_token]]\nzzzzzzzzz = 1\n[[webhook]]\nzzzzzzzzz = 1\n",
+        lines.collect::<String>()
+    );
     let mut keys = BTreeSet::new();
     let mut sections = BTreeSet::from([String::new()]);
     let ConfigError::Invalid { problems, .. } = parse(&text).unwrap_err() else { panic!("no problems") };
@@ -45,9 +48,10 @@ fn sampled() -> BTreeSet<String> {
     for line in sample(&options).lines() {
         let is_key =
             |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'_' | b'-'));
-        if line.starts_with('[') {
+        let line = line.trim_start_matches("# ");
+        if line.starts_with('[') && line.ends_with(']') {
             section = line.trim_matches(['[', ']']).to_owned();
-        } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ").filter(|(key, _)| is_key(key)) {
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| is_key(key)) {
             keys.insert(format!("{section}.{key}"));
         }
     }
@@ -71,7 +75,11 @@ fn the_documents_defaults_are_the_defaults() {
     for (key, default) in defaults {
         let (section, name) = key.rsplit_once('.').unwrap();
         let header = format!("[[{section}]]\n");
-        let text = if MINIMAL.contains(&header) {
+        let text = if section == "platform" {
+            format!("{MINIMAL}{PLATFORM}{name} = {default}\n")
+        } else if section == "webhook" {
+            format!("{MINIMAL}{WEBHOOK}{name} = {default}\n")
+        } else if MINIMAL.contains(&header) {
             MINIMAL.replace(&header, &format!("{header}{name} = {default}\n"))
         } else if section == "insurer" {
             MINIMAL.replace("[insurer]\n", &format!("[insurer]\n{name} = {default}\n"))
@@ -86,6 +94,13 @@ fn the_documents_defaults_are_the_defaults() {
         assert_eq!(config.insurer, minimal.insurer, "{key}");
         assert_eq!(config.partners, minimal.partners, "{key}");
         assert_eq!(config.catalogue, minimal.catalogue, "{key}");
+        assert_eq!(config.outbox, minimal.outbox, "{key}");
+        if section == "platform" {
+            assert_eq!(config.platforms, parse(&format!("{MINIMAL}{PLATFORM}")).unwrap().platforms, "{key}");
+        }
+        if section == "webhook" {
+            assert_eq!(config.webhooks, parse(&format!("{MINIMAL}{WEBHOOK}")).unwrap().webhooks, "{key}");
+        }
         if section.starts_with("channels.") {
             let method = default.trim_matches('"');
             assert!(minimal.access.interface_of_method(method).is_some(), "{key}");

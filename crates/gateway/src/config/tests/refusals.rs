@@ -42,7 +42,7 @@ fn unknown_keys_are_refused_with_the_key_that_was_meant() {
         told_with("policy_prefix", "premium = 1\npolicy_prefix"),
         [
             "10: product.premium: unknown key; expected one of code, name, policy_prefix, partners, sum_insured_cny, premium_cny, \
-          currencies, premium_tolerance, cny_tolerance"
+          currencies, premium_tolerance, cny_tolerance, recovery_discrepancy"
         ]
     );
 }
@@ -400,4 +400,41 @@ fn no_file_is_too_broken_to_be_told_about() {
         }
         let _ = parse(before);
     }
+}
+
+#[test]
+fn wrong_values_of_a_policy_source_and_of_recoveries_are_refused() {
+    let addresses = "expected a list of addresses and CIDR ranges, such as [\"192.0.2.0/24\", \"2001:db8::1\"]";
+    let source = "[[policy_source]]\ncode = \"HN\"\nallowed_addresses = [\"127.0.0.1\"]\npartners = [\"alibaba\"]\n";
+    let told_of = |from: &str, to: &str| {
+        assert!(source.contains(from), "{from}");
+        told(&format!("{MINIMAL}{}", source.replace(from, to)))
+    };
+    let first = MINIMAL.lines().count() + 1;
+    let at = |offset: usize, text: &str| vec![format!("{}: {text}", first + offset)];
+    assert!(parse(&format!("{MINIMAL}{source}")).is_ok());
+    assert_eq!(
+        told_of("\"127.0.0.1\"", "\"10.1.2.3/8\""),
+        at(2, &format!("policy_source.allowed_addresses: \"10.1.2.3/8\"; {addresses}"))
+    );
+    assert_eq!(
+        told_of("[\"127.0.0.1\"]", "[]"),
+        at(2, &format!("policy_source.allowed_addresses: an empty list; {addresses}"))
+    );
+    assert_eq!(
+        told_of("\"alibaba\"", "\"alibabba\""),
+        at(3, "policy_source.partners: \"alibabba\"; expected the id of a [[partner]], perhaps \"alibaba\"")
+    );
+    assert_eq!(
+        told_of("partners = [\"alibaba\"]\n", "partners = [\"alibaba\"]\nproducts = [\"CSE\"]\n"),
+        at(4, "policy_source.products: \"CSE\"; expected the code of a [[product]]")
+    );
+    assert_eq!(
+        told_with("policy_prefix", "recovery_discrepancy = \"keep\"\npolicy_prefix"),
+        ["10: product.recovery_discrepancy: \"keep\"; expected \"record\" or \"refuse\""]
+    );
+    assert_eq!(
+        told_with("app_key", "surrender_sync = \"yes\"\napp_key"),
+        ["5: partner.surrender_sync: \"yes\"; expected true or false"]
+    );
 }

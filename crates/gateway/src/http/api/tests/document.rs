@@ -94,3 +94,23 @@ async fn the_document_is_served_and_its_query_parameters_are_those_that_are_read
         assert_eq!((&problem["errors"][0]["field"], told), (&"zzz".into(), expected), "{path}");
     }
 }
+
+#[test]
+fn the_document_for_people_has_every_scope_event_and_code() {
+    const API_MD: &str = include_str!("../../../../../../docs/api.md");
+    let has = |name: &str| assert!(API_MD.contains(&format!("`{name}`")), "docs/api.md lacks {name}");
+    Scope::ALL.iter().for_each(|scope| has(scope.as_str()));
+    baoqiao_domain::event::Event::KINDS.iter().for_each(|kind| has(kind));
+    let problems = [
+        Problem::unauthenticated(),
+        Problem::scope_missing(Scope::PeopleRead),
+        Problem::not_found(""),
+        Problem::method_not_allowed(),
+        Problem::not_json(),
+        Problem::body_late(),
+        Problem::key_required(),
+        Problem::invalid(Vec::new()),
+    ];
+    let code = |problem: &Problem| serde_json::to_value(problem).unwrap()["code"].as_str().unwrap().to_owned();
+    problems.iter().for_each(|problem| has(&code(problem)));
+}

@@ -5,6 +5,7 @@ mod document;
 mod events;
 mod lists;
 mod orders;
+mod webhooks;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -26,7 +27,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::ledger::sqlite::{self, SqliteOutbox, SqliteResends};
 use crate::ledger::store::Arrival;
-use crate::ledger::{Asked, Committer, Rules, Submission};
+use crate::ledger::{Asked, Committer, Rules, Submission, Webhook};
 use crate::outbox::Wake;
 use crate::vault::keyring::Keyring;
 
@@ -105,20 +106,12 @@ impl Answer {
 struct World {
     router: Router,
     ledger: Ledger,
-    committer: Option<Committer>,
+    /// Ends when the last sender is gone.
+    _committer: Committer,
     feed: Feed,
     vault: Arc<Vault>,
     clock: Arc<TestClock>,
     _directory: tempfile::TempDir,
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        // Waiting for it here would block the runtime that it is waiting for.
-        if let Some(committer) = self.committer.take() {
-            std::thread::spawn(move || committer.finish());
-        }
-    }
 }
 
 impl World {
@@ -141,6 +134,7 @@ impl World {
             stranger_records: 3,
             wake_outbox: Wake::default(),
             feed: feed.clone(),
+            webhooks: vec![Webhook { id: "core".to_owned(), kinds: vec!["recovery.recorded"] }],
         };
         let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
         let router = super::router(Api::new(ApiParts {
@@ -161,7 +155,7 @@ impl World {
                 deadline: Duration::from_secs(60),
             },
         }));
-        Self { router, ledger, committer: Some(committer), feed, vault, clock, _directory: directory }
+        Self { router, ledger, _committer: committer, feed, vault, clock, _directory: directory }
     }
 
     fn advance_ms(&self, ms: i64) {
