@@ -20,6 +20,8 @@ pub struct WebhookNotice {
 impl WebhookNotice {
     /// The event of that place among those of a message.
     pub fn new(message_id: u64, place: usize, at: Timestamp, event: Event) -> Self {
+        // To the millisecond, as the event feed tells it.
+        let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
         Self { id: format!("msg_{message_id}_{place}"), at, event }
     }
 }

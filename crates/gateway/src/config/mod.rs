@@ -150,10 +150,10 @@ impl Config {
             partners,
             access,
             catalogue,
-            api_tokens,
-            webhooks,
             outbox,
             platforms,
+            webhooks,
+            api_tokens,
         }
     }
 }

@@ -228,10 +228,8 @@ fn detail(
         })
     });
     let attempts = attempts.collect::<Result<_, Problem>>()?;
-    let content = match sees_people {
-        true => Some(serde_json::from_str(&api.open_text(Purpose::Notice, &record.content)?)),
-        false => None,
-    };
+    let content =
+        if sees_people { Some(serde_json::from_str(&api.open_text(Purpose::Notice, &record.content)?)) } else { None };
     let content = content.transpose().map_err(|error| unavailable(&error))?;
     Ok(DeliveryDetail { delivery: DeliveryView::of(record), attempts, content })
 }

@@ -159,10 +159,7 @@ pub(super) async fn get(
 }
 
 fn detail(api: &Api, whole: WholeMessage, sees_people: bool) -> Result<MessageDetail, Problem> {
-    let open = |purpose, sealed: &Sealed| match sees_people {
-        true => api.open_text(purpose, sealed).map(Some),
-        false => Ok(None),
-    };
+    let open = |purpose, sealed: &Sealed| sees_people.then(|| api.open_text(purpose, sealed)).transpose();
     let conflict = whole.conflict.map(|(first_message_id, differing)| {
         let differing = serde_json::from_str(&differing).map_err(|error| unavailable(&error))?;
         Ok::<_, Problem>(ConflictView { first_message_id, differing })

@@ -3,7 +3,7 @@
 use super::*;
 
 fn described() -> Value {
-    serde_json::to_value(super::super::routes().split_for_parts().1).unwrap()
+    serde_json::to_value(routes().split_for_parts().1).unwrap()
 }
 
 /// Method, path and operation of everything that is described.
@@ -99,8 +99,12 @@ async fn the_document_is_served_and_its_query_parameters_are_those_that_are_read
 fn the_document_for_people_has_every_scope_event_and_code() {
     const API_MD: &str = include_str!("../../../../../../docs/api.md");
     let has = |name: &str| assert!(API_MD.contains(&format!("`{name}`")), "docs/api.md lacks {name}");
-    Scope::ALL.iter().for_each(|scope| has(scope.as_str()));
-    baoqiao_domain::event::Event::KINDS.iter().for_each(|kind| has(kind));
+    for scope in Scope::ALL {
+        has(scope.as_str());
+    }
+    for kind in baoqiao_domain::event::Event::KINDS {
+        has(kind);
+    }
     let problems = [
         Problem::unauthenticated(),
         Problem::scope_missing(Scope::PeopleRead),
@@ -112,5 +116,7 @@ fn the_document_for_people_has_every_scope_event_and_code() {
         Problem::invalid(Vec::new()),
     ];
     let code = |problem: &Problem| serde_json::to_value(problem).unwrap()["code"].as_str().unwrap().to_owned();
-    problems.iter().for_each(|problem| has(&code(problem)));
+    for problem in &problems {
+        has(&code(problem));
+    }
 }

@@ -137,7 +137,7 @@ impl World {
             webhooks: vec![Webhook { id: "core".to_owned(), kinds: vec!["recovery.recorded"] }],
         };
         let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
-        let router = super::router(Api::new(ApiParts {
+        let router = router(Api::new(ApiParts {
             tokens: tokens(),
             ledger: ledger.clone(),
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
@@ -151,8 +151,8 @@ impl World {
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             limits: ApiLimits {
                 body_bytes: 4_096,
-                body_timeout: Duration::from_secs(60),
-                deadline: Duration::from_secs(60),
+                body_timeout: Duration::from_mins(1),
+                deadline: Duration::from_mins(1),
             },
         }));
         Self { router, ledger, _committer: committer, feed, vault, clock, _directory: directory }
