@@ -356,7 +356,7 @@ mod tests {
             let Order::Resend(args) = order(&[&["resend", "--config", "c"], words].concat()) else {
                 panic!("not resend")
             };
-            super::resend(&desk, &args).unwrap()
+            resend(&desk, &args).unwrap()
         };
         assert_eq!(resend(&["--dead", "--kind", "auction-result"]), (false, "0 notices fit\n".to_owned()));
         assert_eq!(resend(&["--dead", "--dry-run"]), (true, "1 notice fits\n".to_owned()));
