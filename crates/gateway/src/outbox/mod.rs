@@ -6,7 +6,7 @@
 //! recording leaves a lease that runs out; then the notice is sent again. So each arrives at least once, and never
 //! none.
 //!
-//! - Notices of one subject go strictly in order, one at a time: the [store](store) makes only the first of them
+//! - Notices of one subject go strictly in order, one at a time: the [store] makes only the first of them
 //!   active. Subjects go side by side.
 //! - A [lane](LaneConfig) is an application of ours at a platform. It keeps its call rate; a platform that complains is
 //!   given a pause, and one that is down is tried by one call at a time.
