@@ -116,8 +116,6 @@ pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
 /// # Errors
 /// When the keys or the ledger do not open.
 pub fn open_outbox(config: &Config, clock: Arc<dyn Clock>) -> Result<(Desk, Arc<Vault>), StartError> {
-    // A look into the outbox makes no ledger.
-    open_for_reading(config)?;
     let (store, access) = open_ledger(config)?;
     let outbox = outbox_store(config, &store)?;
     Ok((Desk::new(outbox, Wake::default(), clock), access.vault))
