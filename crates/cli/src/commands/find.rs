@@ -1,5 +1,6 @@
 //! `baoqiao find`: a policy in the ledger, while the gateway runs or not.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -78,20 +79,25 @@ fn search(access: &LedgerAccess, by: &By, limit: usize) -> Result<Vec<PolicyReco
     Ok(of_person(by.phone.as_deref().and_then(PersonKey::phone))?)
 }
 
-#[allow(clippy::print_stdout, reason = "the command's output")]
+// A reader that has gone is no failure.
 fn print(found: &[PolicyRecord]) {
     let now = SystemClock.now();
     for PolicyRecord { policy, .. } in found {
-        println!("{}  {}", policy.number, policy.phase(now).label());
-        println!("  product     {} ({})", policy.product_code, policy.partner);
-        println!("  identifier  {}", policy.identifier);
-        println!("  insureId    {}", policy.insure_id);
-        println!("  sum insured {} {}", policy.currency, policy.amount.grouped());
-        println!("  premium     {} {}", policy.currency, policy.premium.grouped());
-        println!("  period      {} – {}", format_gmt8(policy.effect_time), format_gmt8(policy.expire_time));
-        println!("  issued      {}", format_gmt8(policy.issued_at));
+        let _ = writeln!(std::io::stdout(), "{}  {}", policy.number, policy.phase(now).label());
+        let _ = writeln!(std::io::stdout(), "  product     {} ({})", policy.product_code, policy.partner);
+        let _ = writeln!(std::io::stdout(), "  identifier  {}", policy.identifier);
+        let _ = writeln!(std::io::stdout(), "  insureId    {}", policy.insure_id);
+        let _ = writeln!(std::io::stdout(), "  sum insured {} {}", policy.currency, policy.amount.grouped());
+        let _ = writeln!(std::io::stdout(), "  premium     {} {}", policy.currency, policy.premium.grouped());
+        let _ = writeln!(
+            std::io::stdout(),
+            "  period      {} – {}",
+            format_gmt8(policy.effect_time),
+            format_gmt8(policy.expire_time)
+        );
+        let _ = writeln!(std::io::stdout(), "  issued      {}", format_gmt8(policy.issued_at));
     }
     if found.is_empty() {
-        println!("no policy found");
+        let _ = writeln!(std::io::stdout(), "no policy found");
     }
 }

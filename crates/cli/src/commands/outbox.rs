@@ -8,7 +8,7 @@ use std::sync::Arc;
 use baoqiao_domain::notice::NoticeKind;
 use baoqiao_domain::time::format_gmt8;
 use baoqiao_gateway::clock::SystemClock;
-use baoqiao_gateway::gateway::open_outbox;
+use baoqiao_gateway::gateway::{open_for_reading, open_outbox};
 use baoqiao_gateway::outbox::Desk;
 use baoqiao_gateway::outbox::store::{AttemptRecord, Filter, NoticeRecord, NoticeState, Resent, Skipped};
 use baoqiao_gateway::vault::{Purpose, Vault};
@@ -162,7 +162,10 @@ pub(crate) fn run(args: &Args) -> Outcome {
 }
 
 fn open(args: &ConfigArgs) -> Result<(Desk, Arc<Vault>), Failure> {
-    Ok(open_outbox(&load_config(&args.config)?, Arc::new(SystemClock))?)
+    let config = load_config(&args.config)?;
+    // Whoever looks into an outbox makes no ledger by it.
+    open_for_reading(&config)?;
+    Ok(open_outbox(&config, Arc::new(SystemClock))?)
 }
 
 fn list(desk: &Desk, args: &ListArgs) -> Result<(bool, String), Failure> {

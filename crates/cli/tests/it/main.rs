@@ -6,4 +6,5 @@ mod commands;
 mod documents;
 mod gateway;
 mod issuing;
+mod life;
 mod limits;

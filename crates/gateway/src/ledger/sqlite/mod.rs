@@ -32,9 +32,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A message with its sealed request takes some 4 KiB: on pages of that size, half of each would stay empty;
 /// on larger ones, each index entry would write more of the log than it needs to.
 const PAGE_BYTES: u32 = 8_192;
-/// The writer itself moves the log into the file once it is this long (32 MiB), and so begins it anew: a page that
+/// The writer itself moves the log into the file once it is this long (16 MiB), and so begins it anew: a page that
 /// many policies touch is written once instead of often, and the log begins anew unless a long reader holds it.
-const CHECKPOINT_PAGES: u32 = 4_096;
+const CHECKPOINT_PAGES: u32 = 2_048;
 /// Pages of cache a connection, negative in KiB: the newest pages of every table and index fit with room.
 const CACHE_KIB: i64 = -65_536;
 const MARK: &[u8] = b"baoqiao ledger";
