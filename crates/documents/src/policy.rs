@@ -63,7 +63,7 @@ const POLICY_FIELDS: &[Field] = &[
     field("insurance_types", "险种, all of them in one text, such as 质量保证、交期保证"),
     field("identifier", "投保流水号, the request's `identifier`"),
     field("insure_id", "业务单据号, the request's `insureId`"),
-    field("special_terms", "特别约定; its section is gone when empty"),
+    field("special_terms", "特别约定; its section is gone when empty, as it always is so far: no setting fills it yet"),
     field("verify_url", "验真地址, where the policy can be verified, to read and type"),
     field("footer", "the insurer's address, hotline and whatever the law wants at the foot"),
 ];
