@@ -16,6 +16,20 @@ for component in rustfmt clippy; do
         rustup component add "$component"
     fi
 done
+# The tests start throwaway clusters of their own. Debian's packages would make and start another one at once.
+export BAOQIAO_PG_REQUIRED=1
+if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v initdb >/dev/null && [ -z "${BAOQIAO_PG_BIN:-}" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        step 'installing PostgreSQL'
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -q && apt-get install -qy --no-install-recommends postgresql-common
+        sed -i 's/^#\?create_main_cluster .*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+        apt-get install -qy --no-install-recommends postgresql
+    else
+        echo 'skipped: the tests on PostgreSQL (its server binaries are not installed)'
+        export BAOQIAO_PG_REQUIRED=0
+    fi
+fi
 
 step 'format'
 cargo fmt --all --check
