@@ -94,6 +94,25 @@ pub struct Request {
     pub command: Command,
 }
 
+impl Request {
+    /// The bucket in which its answer and all that it changes live: that of the policy or auction that it is about, or
+    /// of its key where it is about none that could exist.
+    pub fn bucket(&self) -> Bucket {
+        let named = match &self.command {
+            Command::IssuePolicy(_) => None,
+            Command::ReportAuctionStage(report) => Some(Bucket::of_key(&report.result.biz_id)),
+            other => other.policy_no().map(|number| number.bucket()),
+        };
+        named.unwrap_or_else(|| Bucket::of_key(&self.key.key))
+    }
+
+    /// Whether the key alone says in which bucket its answer is. Where it does not, the key may come again for another
+    /// policy, in another bucket.
+    pub fn is_placed_by_key(&self) -> bool {
+        matches!(self.command, Command::IssuePolicy(_))
+    }
+}
+
 /// What a command came to. This is the answer that is kept: an interface writes it in its own shape, each time
 /// the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -152,7 +152,7 @@ impl Documents {
 
     fn find(&self, policy_no: &PolicyNumber) -> Result<Found, DocumentError> {
         let Some(record) = self.reader.policy(policy_no)? else { return Ok(Found::Nothing) };
-        if let Some(kept) = self.reader.document(policy_no.sequence())? {
+        if let Some(kept) = self.reader.document(policy_no)? {
             let pdf = self.vault.open(Purpose::Document, &kept.pdf)?;
             if <[u8; 32]>::from(Sha256::digest(&pdf)) != kept.sha256 {
                 return Err(DocumentError::Altered(policy_no.clone()));
@@ -187,7 +187,7 @@ impl Documents {
         }
         let sha256: [u8; 32] = Sha256::digest(&rendered.pdf).into();
         let row = DocumentRow {
-            policy_sequence: policy.number.sequence(),
+            policy_no: policy.number.clone(),
             sha256,
             template_sha256: self.template_sha256,
             made_at: self.clock.now(),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use baoqiao_channels::channel::CallResult;
+use baoqiao_domain::bucket::Bucket;
 use baoqiao_domain::difference::differences;
 use baoqiao_domain::event::Event;
 use baoqiao_domain::idempotency::IdempotencyKey;
@@ -66,9 +67,9 @@ impl<'a> Batch<'a> {
             writes: Writes { at: now, ..Writes::default() },
             answers: Vec::new(),
         };
-        for (key, stored) in wanted.keys.iter().zip(loaded.answers) {
+        for (wanted, stored) in wanted.keys.iter().zip(loaded.answers) {
             if let Some(stored) = stored {
-                batch.load((*key).clone(), stored);
+                batch.load(wanted.key.clone(), stored);
             }
         }
         loaded.uuids.into_iter().for_each(|(uuid, fingerprint)| batch.state.load_uuid(uuid, fingerprint));
@@ -97,7 +98,10 @@ impl<'a> Batch<'a> {
 
     /// Settles one message and notes all that it writes.
     pub(super) fn settle(&mut self, submission: &Submission) -> Result<(), StoreError> {
-        let message_id = number(&mut self.numbers.messages)?;
+        let number = number(&mut self.numbers.messages)?;
+        // What could not be read belongs nowhere, and so anywhere.
+        let bucket = submission.asked.as_ref().map_or(Bucket::of_tagged(number), |asked| asked.request.bucket());
+        let message_id = bucket.tag(number);
         let (verdict, result) = match &submission.asked {
             Ok(asked) => self.settle_asked(message_id, asked)?,
             Err(refusal) => (Verdict::Refused, Err(refusal.clone())),

@@ -1,17 +1,20 @@
 //! The one thread that writes: takes what has queued up, and makes it one transaction.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
+use baoqiao_domain::bucket::Bucket;
+use baoqiao_domain::idempotency::{IdempotencyKey, MessageUuid};
 use baoqiao_domain::policy_number::SequenceBlock;
 use baoqiao_domain::refusal::Refusal;
 use jiff::Timestamp;
 
 use super::batch::{Batch, Numbers};
-use super::store::{NumberBlock, Store, StoreError, Verdict, Wanted};
-use super::{Answered, DocumentRow, Rules, Stranger, Submission, Task};
+use super::store::{NumberBlock, Store, StoreError, Verdict, Wanted, WantedKey, WantedUuid};
+use super::{Answered, Asked, DocumentRow, Rules, Stranger, Submission, Task};
 
 /// The most tasks in one transaction: more would add latency and nothing else.
 const MAX_BATCH: usize = 512;
@@ -21,7 +24,7 @@ const BLOCK: u64 = 8_192;
 
 pub(super) struct Committer {
     store: Box<dyn Store>,
-    rules: Rules,
+    rules: Arc<Rules>,
     numbers: Numbers,
     healthy: Arc<AtomicBool>,
 }
@@ -36,10 +39,36 @@ struct Waiting {
     kept: Vec<oneshot::Sender<Result<(), StoreError>>>,
     probes: Vec<oneshot::Sender<bool>>,
     stop: bool,
+    /// Where the names of the messages put them, as far as the names alone do not say.
+    places: HashMap<Name, Bucket>,
+}
+
+/// What a message goes by.
+#[derive(PartialEq, Eq, Hash)]
+enum Name {
+    Key(IdempotencyKey),
+    Uuid(MessageUuid),
+}
+
+fn names(task: &Task) -> Vec<(Name, Bucket)> {
+    let Task::Message(submission, _) = task else { return Vec::new() };
+    let Ok(Asked { request, .. }) = &submission.asked else { return Vec::new() };
+    if request.is_placed_by_key() {
+        return Vec::new();
+    }
+    let bucket = request.bucket();
+    let uuid = request.uuid.clone().map(|uuid| (Name::Uuid(uuid), bucket));
+    uuid.into_iter().chain([(Name::Key(request.key.clone()), bucket)]).collect()
 }
 
 impl Waiting {
-    fn push(&mut self, task: Task) {
+    /// Takes a task on, unless a name of its stands for another bucket in this batch already: then it is the next one's.
+    fn push(&mut self, task: Task) -> Option<Task> {
+        let names = names(&task);
+        if names.iter().any(|(name, bucket)| self.places.get(name).is_some_and(|taken| taken != bucket)) {
+            return Some(task);
+        }
+        self.places.extend(names);
         match task {
             Task::Message(submission, answer) => {
                 self.messages.push(*submission);
@@ -53,11 +82,16 @@ impl Waiting {
             Task::Probe(answer) => self.probes.push(answer),
             Task::Stop => self.stop = true,
         }
+        None
+    }
+
+    fn is_full(&self) -> bool {
+        self.messages.len() + self.strangers.len() + self.documents.len() >= MAX_BATCH
     }
 }
 
 impl Committer {
-    pub(super) fn new(store: Box<dyn Store>, rules: Rules, healthy: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(store: Box<dyn Store>, rules: Arc<Rules>, healthy: Arc<AtomicBool>) -> Self {
         Self { store, rules, numbers: Numbers::default(), healthy }
     }
 
@@ -66,12 +100,13 @@ impl Committer {
         // The first call need not wait for this, and a ledger that cannot be written is known before it comes.
         let ready = self.set_numbers_aside(1, 1, 1);
         self.note_health(&ready);
-        while let Some(first) = queue.blocking_recv() {
+        let mut held = None;
+        while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
             let mut waiting = Waiting::default();
-            waiting.push(first);
-            while waiting.messages.len() + waiting.strangers.len() + waiting.documents.len() < MAX_BATCH {
+            held = waiting.push(first);
+            while held.is_none() && !waiting.is_full() {
                 let Ok(next) = queue.try_recv() else { break };
-                waiting.push(next);
+                held = waiting.push(next);
             }
             if waiting.stop {
                 queue.close();
@@ -170,8 +205,9 @@ impl Committer {
 fn wanted(messages: &[Submission]) -> Wanted<'_> {
     let mut wanted = Wanted::default();
     for request in messages.iter().filter_map(|message| message.asked.as_ref().ok()).map(|asked| &asked.request) {
-        wanted.keys.push(&request.key);
-        wanted.uuids.extend(&request.uuid);
+        let bucket = request.bucket();
+        wanted.keys.push(WantedKey { key: &request.key, bucket, is_placed_by_key: request.is_placed_by_key() });
+        wanted.uuids.extend(request.uuid.iter().map(|uuid| WantedUuid { uuid, bucket }));
         wanted.policies.extend(request.command.policy_no());
         wanted.auctions.extend(request.command.auction());
     }

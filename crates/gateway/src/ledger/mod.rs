@@ -17,11 +17,13 @@ mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
 use baoqiao_channels::channel::{CallResult, Reply};
+use baoqiao_domain::bucket::{BUCKETS, Bucket};
 use baoqiao_domain::idempotency::{IdempotencyKey, MessageUuid};
 use baoqiao_domain::ledger::{Command, Request};
 use baoqiao_domain::policy_number::PolicyNumber;
@@ -135,7 +137,7 @@ pub struct Rules {
     /// Seals what is kept.
     pub vault: Arc<Vault>,
     /// The address of a policy's document.
-    pub document_url: Box<dyn Fn(&PolicyNumber) -> String + Send>,
+    pub document_url: Box<dyn Fn(&PolicyNumber) -> String + Send + Sync>,
     /// How many strangers' messages are kept.
     pub stranger_records: u64,
     /// Rung when notices are queued.
@@ -146,17 +148,22 @@ pub struct Rules {
     pub webhooks: Vec<Webhook>,
 }
 
-/// The handlers' side of the ledger; cheap to clone.
-#[derive(Clone)]
-pub struct Ledger {
+/// A group of buckets with a committer of its own: what goes through one lane can stay on one node of a database that
+/// is spread by bucket. A ledger has one lane unless it is told otherwise.
+struct Lane {
     tasks: mpsc::Sender<Task>,
     healthy: Arc<AtomicBool>,
 }
 
-/// The committer's thread, to be waited for when the gateway stops.
+/// The handlers' side of the ledger; cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    lanes: Arc<[Lane]>,
+}
+
+/// The committers' threads, to be waited for when the gateway stops.
 pub struct Committer {
-    thread: JoinHandle<()>,
-    tasks: mpsc::Sender<Task>,
+    lanes: Vec<(JoinHandle<()>, mpsc::Sender<Task>)>,
 }
 
 /// The committer ended in a panic: what was not answered is not known to be written.
@@ -174,11 +181,45 @@ impl Ledger {
         rules: Rules,
         waiting_limit: usize,
     ) -> std::io::Result<(Self, Committer)> {
-        let (tasks, queue) = mpsc::channel(waiting_limit.max(1));
-        let healthy = Arc::new(AtomicBool::new(true));
-        let committer = committer::Committer::new(Box::new(store), rules, Arc::clone(&healthy));
-        let thread = std::thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run(queue))?;
-        Ok((Self { tasks: tasks.clone(), healthy }, Committer { thread, tasks }))
+        Self::start_lanes(vec![Box::new(store)], rules, waiting_limit)
+    }
+
+    /// Starts a committer on each of `stores`, which share the buckets in equal ranges; at most `waiting_limit` tasks
+    /// queue over all of them.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start_lanes(
+        stores: Vec<Box<dyn Store>>,
+        rules: Rules,
+        waiting_limit: usize,
+    ) -> std::io::Result<(Self, Committer)> {
+        let rules = Arc::new(rules);
+        let limit = (waiting_limit / stores.len().max(1)).max(1);
+        let (mut lanes, mut threads) = (Vec::new(), Vec::new());
+        for store in stores {
+            let (tasks, queue) = mpsc::channel(limit);
+            let healthy = Arc::new(AtomicBool::new(true));
+            let committer = committer::Committer::new(store, Arc::clone(&rules), Arc::clone(&healthy));
+            let thread =
+                std::thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run(queue))?;
+            threads.push((thread, tasks.clone()));
+            lanes.push(Lane { tasks, healthy });
+        }
+        Ok((Self { lanes: lanes.into() }, Committer { lanes: threads }))
+    }
+
+    /// The queue of a bucket's lane.
+    fn tasks(&self, bucket: Bucket) -> Option<&mpsc::Sender<Task>> {
+        let place = usize::from(bucket.index()) * self.lanes.len() / usize::from(BUCKETS);
+        self.lanes.get(place).map(|lane| &lane.tasks)
+    }
+
+    fn try_send(&self, bucket: Bucket, task: Task) -> Result<(), Refusal> {
+        self.tasks(bucket).ok_or_else(ended)?.try_send(task).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy,
+            mpsc::error::TrySendError::Closed(_) => ended(),
+        })
     }
 
     /// Settles a message and waits until that is durable.
@@ -187,17 +228,15 @@ impl Ledger {
     /// [`Refusal::Busy`] when too much is waiting, [`Refusal::LedgerUnavailable`] when the committer has ended.
     pub async fn submit(&self, submission: Submission) -> Result<Answered, Refusal> {
         let (answer, answered) = oneshot::channel();
-        self.tasks.try_send(Task::Message(Box::new(submission), answer)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Refusal::Busy,
-            mpsc::error::TrySendError::Closed(_) => ended(),
-        })?;
+        let bucket = submission.asked.as_ref().map_or_else(|_| Bucket::default(), |asked| asked.request.bucket());
+        self.try_send(bucket, Task::Message(Box::new(submission), answer))?;
         answered.await.map_err(|_| ended())
     }
 
     /// Records a stranger's message, if there is room; nobody waits for it.
     pub fn record_stranger(&self, stranger: Stranger) {
         // A full queue has better things to do than to remember strangers.
-        let _ = self.tasks.try_send(Task::Stranger(Box::new(stranger)));
+        let _ = self.try_send(Bucket::default(), Task::Stranger(Box::new(stranger)));
     }
 
     /// Keeps a policy's document.
@@ -207,14 +246,36 @@ impl Ledger {
     pub async fn keep_document(&self, document: DocumentRow) -> Result<(), StoreError> {
         let unavailable = |reason: &str| StoreError { context: "keeping a document", reason: reason.to_owned() };
         let (done, kept) = oneshot::channel();
-        let task = Task::Document(Box::new(document), done);
-        self.tasks.try_send(task).map_err(|_| unavailable("the ledger is busy or has stopped"))?;
+        let bucket = document.policy_no.bucket();
+        self.try_send(bucket, Task::Document(Box::new(document), done))
+            .map_err(|_| unavailable("the ledger is busy or has stopped"))?;
         kept.await.map_err(|_| unavailable("the ledger has stopped"))?
     }
 
     /// Whether the ledger takes writes: by the last batch, or, when that failed, by trying, since a load balancer
     /// that hears no sends no batch either.
     pub async fn is_writable(&self) -> bool {
+        for lane in &*self.lanes {
+            if !lane.is_writable().await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Completes when a committer has ended, of itself or because it was told to.
+    pub async fn ended(&self) {
+        let mut ends: Vec<_> = self.lanes.iter().map(|lane| Box::pin(lane.tasks.closed())).collect();
+        std::future::poll_fn(|context| {
+            let any = ends.iter_mut().any(|end| end.as_mut().poll(context).is_ready());
+            if any { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+impl Lane {
+    async fn is_writable(&self) -> bool {
         if self.tasks.is_closed() {
             return false;
         }
@@ -223,11 +284,6 @@ impl Ledger {
         }
         let (answer, answered) = oneshot::channel();
         self.tasks.try_send(Task::Probe(answer)).is_ok() && answered.await.unwrap_or(false)
-    }
-
-    /// Completes when the committer has ended, of itself or because it was told to.
-    pub async fn ended(&self) {
-        self.tasks.closed().await;
     }
 }
 
@@ -241,9 +297,15 @@ impl Committer {
     /// # Errors
     /// When it had ended in a panic before.
     pub async fn finish(self) -> Result<(), CommitterPanicked> {
-        // A committer that has ended already needs no telling.
-        let _ = self.tasks.send(Task::Stop).await;
-        let joined = tokio::task::spawn_blocking(move || self.thread.join()).await;
-        if matches!(joined, Ok(Ok(()))) { Ok(()) } else { Err(CommitterPanicked) }
+        for (_, tasks) in &self.lanes {
+            // A committer that has ended already needs no telling.
+            let _ = tasks.send(Task::Stop).await;
+        }
+        let threads = self.lanes.into_iter().map(|(thread, _)| thread);
+        let join = move || threads.map(JoinHandle::join).filter(Result::is_err).count();
+        match tokio::task::spawn_blocking(join).await {
+            Ok(0) => Ok(()),
+            _ => Err(CommitterPanicked),
+        }
     }
 }

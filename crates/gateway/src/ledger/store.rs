@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use baoqiao_domain::auction::AuctionCase;
+use baoqiao_domain::bucket::Bucket;
 use baoqiao_domain::event::Event;
 use baoqiao_domain::idempotency::{Fingerprint, IdempotencyKey, MessageUuid};
 use baoqiao_domain::ledger::Change;
@@ -72,7 +73,7 @@ pub struct Arrival {
 /// A message with its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageRow {
-    /// Its number, unique over the ledger.
+    /// Its number, unique over the ledger and tagged with its bucket.
     pub id: u64,
     /// What was known on arrival.
     pub arrival: Arrival,
@@ -137,13 +138,33 @@ pub struct UuidRow {
     pub message_id: u64,
 }
 
-/// What a batch refers to.
+/// A key under which an answer may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantedKey<'a> {
+    /// The key.
+    pub key: &'a IdempotencyKey,
+    /// Where the answer is kept, if the message is carried out now.
+    pub bucket: Bucket,
+    /// Whether the key alone says so: where it does not, an answer to it may be kept in another bucket.
+    pub is_placed_by_key: bool,
+}
+
+/// A message's own identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WantedUuid<'a> {
+    /// The identity.
+    pub uuid: &'a MessageUuid,
+    /// Where it is kept, if the message is answered now.
+    pub bucket: Bucket,
+}
+
+/// What a batch refers to. Within a batch, a key or an identity stands for one bucket.
 #[derive(Debug, Default)]
 pub struct Wanted<'a> {
     /// Keys under which an answer may be kept.
-    pub keys: Vec<&'a IdempotencyKey>,
+    pub keys: Vec<WantedKey<'a>>,
     /// Messages' own identities.
-    pub uuids: Vec<&'a MessageUuid>,
+    pub uuids: Vec<WantedUuid<'a>>,
     /// Policies.
     pub policies: Vec<PolicyNumber>,
     /// Auctions, by their `biz_id`.
@@ -201,7 +222,7 @@ pub struct Writes {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentRow {
     /// The policy.
-    pub policy_sequence: u64,
+    pub policy_no: PolicyNumber,
     /// SHA-256 of the PDF.
     pub sha256: [u8; 32],
     /// SHA-256 of the template it was laid out from.
@@ -296,5 +317,5 @@ pub trait Reader: Send + Sync {
     ///
     /// # Errors
     /// When the database cannot be read.
-    fn document(&self, policy_sequence: u64) -> Result<Option<DocumentRow>, StoreError>;
+    fn document(&self, policy_no: &PolicyNumber) -> Result<Option<DocumentRow>, StoreError>;
 }

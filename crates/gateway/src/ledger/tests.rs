@@ -360,6 +360,31 @@ async fn a_rescinded_policy_is_ended_once_and_its_notice_is_queued_with_it() {
     assert_eq!(count(directory.path(), "SELECT count(*) FROM message_uuids"), 3);
 }
 
+/// The same orders for two policies, many at the same moment: some of a batch belong to two buckets under one key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_for_two_policies_at_the_same_moment_ends_one_of_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let world = World::open(directory.path());
+    let first = number(&world.submit(json!({"identifier": "01"})).await);
+    let second = number(&world.submit(json!({"identifier": "02"})).await);
+    assert_ne!(first.bucket(), second.bucket());
+    let calls: Vec<_> = (0..40)
+        .map(|n| {
+            let policy_no = if n % 2 == 0 { &first } else { &second };
+            let submission = world.asking(NOTICE, "1", Some(&format!("{n}")), rescission(policy_no, "1"));
+            let ledger = world.ledger.clone();
+            tokio::spawn(async move { ledger.submit(submission).await.unwrap().verdict })
+        })
+        .collect();
+    let mut verdicts = Vec::new();
+    for call in calls {
+        verdicts.push(call.await.unwrap());
+    }
+    let counted = |verdict| verdicts.iter().filter(|other| **other == verdict).count();
+    assert_eq!((counted(Verdict::Accepted), counted(Verdict::Replayed), counted(Verdict::Conflicting)), (1, 19, 20));
+    world.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_rescissions_at_the_same_moment_one_is_taken() {
     let directory = tempfile::tempdir().unwrap();
@@ -489,7 +514,7 @@ async fn a_ledger_does_not_open_with_another_ledgers_keys() {
 #[tokio::test]
 async fn a_full_queue_is_refused_at_once() {
     let (tasks, _queue) = mpsc::channel(1);
-    let ledger = Ledger { tasks, healthy: Arc::new(AtomicBool::new(true)) };
+    let ledger = Ledger { lanes: [Lane { tasks, healthy: Arc::new(AtomicBool::new(true)) }].into() };
     let directory = tempfile::tempdir().unwrap();
     let world = World::open(directory.path());
     let waiting = tokio::spawn({

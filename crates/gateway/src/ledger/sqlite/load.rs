@@ -15,8 +15,12 @@ use crate::vault::Sealed;
 pub(super) fn wanted(transaction: &Transaction<'_>, wanted: &Wanted<'_>) -> rusqlite::Result<Loaded> {
     let found = |row: rusqlite::Result<Option<Policy>>| row.transpose();
     Ok(Loaded {
-        answers: wanted.keys.iter().map(|key| answer(transaction, key)).collect::<Result<_, _>>()?,
-        uuids: wanted.uuids.iter().filter_map(|one| uuid(transaction, one).transpose()).collect::<Result<_, _>>()?,
+        answers: wanted.keys.iter().map(|wanted| answer(transaction, wanted.key)).collect::<Result<_, _>>()?,
+        uuids: wanted
+            .uuids
+            .iter()
+            .filter_map(|wanted| uuid(transaction, wanted.uuid).transpose())
+            .collect::<Result<_, _>>()?,
         policies: wanted
             .policies
             .iter()

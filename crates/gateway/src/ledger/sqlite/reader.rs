@@ -90,12 +90,12 @@ impl Reader for SqliteReader {
         })
     }
 
-    fn document(&self, policy_sequence: u64) -> Result<Option<DocumentRow>, StoreError> {
+    fn document(&self, policy_no: &PolicyNumber) -> Result<Option<DocumentRow>, StoreError> {
         let query = "SELECT sha256, template_sha256, made_ms, pdf FROM documents WHERE policy_sequence = ?";
         self.read("reading a document", |connection| {
             let read = |row: &rusqlite::Row<'_>| {
                 Ok(DocumentRow {
-                    policy_sequence,
+                    policy_no: policy_no.clone(),
                     sha256: row.get(0)?,
                     template_sha256: row.get(1)?,
                     made_at: instant(row, 2)?,
@@ -103,7 +103,7 @@ impl Reader for SqliteReader {
                 })
             };
             let mut statement = connection.prepare_cached(query)?;
-            statement.query_row([policy_sequence], read).map(Some).or_else(none_if_no_row)
+            statement.query_row([policy_no.sequence()], read).map(Some).or_else(none_if_no_row)
         })
     }
 }

@@ -159,7 +159,7 @@ fn write_document(transaction: &Transaction<'_>, row: &DocumentRow) -> rusqlite:
     let insert = "INSERT OR IGNORE INTO documents (policy_sequence, sha256, template_sha256, made_ms, pdf) \
                   VALUES (?, ?, ?, ?, ?)";
     transaction.prepare_cached(insert)?.execute(params![
-        row.policy_sequence,
+        row.policy_no.sequence(),
         row.sha256,
         row.template_sha256,
         millis(row.made_at),
