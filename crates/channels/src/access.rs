@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::origin::CertificateIdentity;
 use crate::sign_method::SignMethod;
 
 /// A shared secret, which no log or message ever shows.
@@ -101,6 +102,8 @@ pub struct SourceAccess {
     pub code: String,
     /// The addresses that it may call from.
     pub addresses: Vec<AddressRange>,
+    /// The certificates of which it must show one; none where it need not.
+    pub client_certificates: Vec<CertificateIdentity>,
     /// The live secrets of the HMAC header; none where the source sends no such header.
     pub hmac_secrets: Vec<Secret>,
 }

@@ -3,8 +3,6 @@
 //! A call passes `interface` (which only decides in whose envelope is answered), `authenticate`, `decode`, the
 //! ledger, `reply`. No method has a default: a default that says yes is how signatures get skipped.
 
-use std::net::IpAddr;
-
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -15,6 +13,7 @@ use baoqiao_domain::product::Catalogue;
 use baoqiao_domain::refusal::Refusal;
 
 use crate::access::Access;
+use crate::origin::Origin;
 
 /// A request as it arrived, nothing decoded.
 #[derive(Debug, Clone, Default)]
@@ -95,7 +94,7 @@ pub trait Channel: Send + Sync {
     /// The interface that a request claims to be for; nothing of the request is to be believed yet.
     fn interface(&self, raw: &RawRequest, access: &Access) -> Option<&'static dyn Interface>;
 
-    /// Checks who calls, on the bytes as they came and on the address that they came from, where it is known.
+    /// Checks who calls, on the bytes as they came and on where they came from.
     ///
     /// # Errors
     /// [`Refusal::Untrusted`], with the reason for our own eyes; where the caller stands in the body, also what is
@@ -103,7 +102,7 @@ pub trait Channel: Send + Sync {
     fn authenticate<'a>(
         &self,
         raw: &'a RawRequest,
-        peer: Option<IpAddr>,
+        origin: &Origin,
         access: &'a Access,
         now: Timestamp,
     ) -> Result<Verified<'a>, Refusal>;

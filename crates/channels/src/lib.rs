@@ -9,6 +9,7 @@ pub mod avatar;
 pub mod channel;
 mod document;
 pub mod fields;
+pub mod origin;
 pub mod outbound;
 
 pub mod qimen;

@@ -58,6 +58,17 @@ pub enum Distrust {
         /// The address.
         peer: String,
     },
+    /// The policy source has to show a client certificate, and showed none.
+    #[error("policySource {0:?} showed no client certificate")]
+    NoCertificate(String),
+    /// The policy source showed another certificate than one of its own.
+    #[error("policySource {source_code:?} may not call with the certificate {certificate}")]
+    CertificateNotAllowed {
+        /// The policy source.
+        source_code: String,
+        /// The certificate's fingerprint, as `sha256:…`.
+        certificate: String,
+    },
     /// The policy source has a shared key, and the header with the HMAC is absent or fits none of its secrets.
     #[error("the HMAC header of policySource {0:?} is absent or fits none of its secrets")]
     WrongHmac(String),

@@ -14,12 +14,13 @@ use crate::clock::Clock;
 use crate::config::{Config, LedgerUrl};
 use crate::documents::{Documents, Links};
 use crate::http::api::{Api, ApiLimits, ApiParts};
-use crate::http::{Allowance, BodyBudget, Inbound, InboundLimits, Parts, Server, ServerLimits, router};
+use crate::http::{Allowance, BodyBudget, Front, Inbound, InboundLimits, Parts, Server, ServerLimits, router};
 use crate::ledger::feed::Feed;
 use crate::ledger::lists::Lists;
 use crate::ledger::store::{Reader, StoreError};
 use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules, sqlite};
 use crate::outbox::{Desk, HttpTransport, Tools, Wake, Worker};
+use crate::tls::{Tls, TlsError};
 use crate::vault::Vault;
 use crate::vault::keyring::{Keyring, KeyringError};
 
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The platforms cannot be called.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
+    /// The files of `[server.tls]` are of no use.
+    #[error("server.tls: {0}")]
+    ServerTls(#[from] TlsError),
     /// The system gives no thread.
     #[error("cannot start the committer: {0}")]
     Thread(std::io::Error),
@@ -189,15 +193,7 @@ impl Gateway {
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let (template, template_sha256) = load_template(&config)?;
         let (store, LedgerAccess { reader, lists, vault }) = open_ledger(&config)?;
-        let limits = ServerLimits {
-            header_timeout: config.server.header_timeout,
-            shutdown_grace: config.server.shutdown_grace,
-            connections: config.server.connection_limit,
-        };
-        let listen = config.server.listen;
-        let cannot = |source| StartError::Listen { address: listen, source };
-        let server = Server::bind(listen, limits).await.map_err(cannot)?;
-        let address = server.local_addr().map_err(cannot)?;
+        let (server, address) = listen(&config, &clock).await?;
         let public_url = config.server.public_url_at(address);
         let links = Links { public_url: public_url.clone(), vault: Arc::clone(&vault) };
         let catalogue = Arc::new(config.catalogue.clone());
@@ -287,6 +283,25 @@ impl Gateway {
         }
         committer.finish().await
     }
+}
+
+async fn listen(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Server, SocketAddr), StartError> {
+    let limits = ServerLimits {
+        header_timeout: config.server.header_timeout,
+        shutdown_grace: config.server.shutdown_grace,
+        connections: config.server.connection_limit,
+    };
+    let front = Front {
+        tls: config.server.tls.clone().map(Tls::load).transpose()?,
+        trusted_proxies: config.server.trusted_proxies.clone(),
+        failed_handshakes: Allowance::new(config.traffic.stranger_records_per_minute),
+        clock: Arc::clone(clock),
+    };
+    let listen = config.server.listen;
+    let cannot = |source| StartError::Listen { address: listen, source };
+    let server = Server::bind(listen, limits, front).await.map_err(cannot)?;
+    let address = server.local_addr().map_err(cannot)?;
+    Ok((server, address))
 }
 
 fn inbound(

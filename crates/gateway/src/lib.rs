@@ -10,4 +10,5 @@ pub mod gateway;
 pub mod http;
 pub mod ledger;
 pub mod outbox;
+pub mod tls;
 pub mod vault;

@@ -41,6 +41,13 @@ impl Deal {
             Refusal::Untrusted(Distrust::AddressNotAllowed { source_code, peer }) => {
                 ("CALLER_NOT_ALLOWED", format!("来源地址 {peer} 不在渠道 {source_code} 的白名单内"))
             }
+            Refusal::Untrusted(Distrust::NoCertificate(code)) => {
+                ("CLIENT_CERTIFICATE_REQUIRED", format!("渠道 {code} 须以双向 TLS 出示客户端证书"))
+            }
+            Refusal::Untrusted(Distrust::CertificateNotAllowed { source_code, certificate }) => (
+                "CLIENT_CERTIFICATE_NOT_ALLOWED",
+                format!("客户端证书 {certificate} 不是渠道 {source_code} 登记的证书"),
+            ),
             Refusal::Untrusted(Distrust::WrongHmac(code)) => {
                 ("WRONG_SIGNATURE", format!("渠道 {code} 的签名头 {} 缺失或不符", super::HMAC_HEADER))
             }

@@ -1,13 +1,11 @@
 //! Avatar, 阿凡达: a channel calls the insurer (protocols.md §3).
 //!
 //! `POST` of JSON to an address of its own: a `head` and one named object. The document has no signature: who calls is
-//! told by `head.policySource` together with the address that the call comes from, and, where the configuration has a
-//! shared key, by an HMAC of the body in a header.
+//! told by `head.policySource` together with the address that the call comes from, and, where the configuration asks for
+//! them, by a client certificate and by an HMAC of the body in a header.
 
 mod envelope;
 pub mod rescission_notice;
-
-use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
@@ -17,9 +15,10 @@ use sha2::Sha256;
 
 use baoqiao_domain::refusal::{Distrust, FieldProblem, Refusal};
 
-use crate::access::{Access, Secret};
+use crate::access::{Access, Secret, SourceAccess};
 use crate::channel::{Channel, Interface, RawRequest, Reply, Verified};
 use crate::document;
+use crate::origin::Origin;
 
 /// The channel.
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +50,7 @@ impl Channel for Avatar {
     fn authenticate<'a>(
         &self,
         raw: &'a RawRequest,
-        peer: Option<IpAddr>,
+        origin: &Origin,
         access: &'a Access,
         _now: Timestamp,
     ) -> Result<Verified<'a>, Refusal> {
@@ -60,10 +59,11 @@ impl Channel for Avatar {
             .ok_or_else(|| Refusal::InvalidFields(vec![FieldProblem::missing("head.policySource")]))?;
         let untrusted = |why| Err(Refusal::Untrusted(why));
         let Some(source) = access.source(&code) else { return untrusted(Distrust::UnknownSource(code)) };
-        if !peer.is_some_and(|peer| source.addresses.iter().any(|range| range.contains(peer))) {
-            let peer = peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string());
+        if !origin.address.is_some_and(|address| source.addresses.iter().any(|range| range.contains(address))) {
+            let peer = origin.address.map_or_else(|| "an unknown address".to_owned(), |address| address.to_string());
             return untrusted(Distrust::AddressNotAllowed { source_code: code, peer });
         }
+        certified(source, origin).map_err(Refusal::Untrusted)?;
         match fitting_secret(&source.hmac_secrets, raw) {
             Some(secret_index) => Ok(Verified::new(raw, &source.code, secret_index)),
             None => untrusted(Distrust::WrongHmac(code)),
@@ -78,6 +78,19 @@ impl Channel for Avatar {
     fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal, now: Timestamp) -> Reply {
         rescission_notice::RescissionNotice.reply(raw, &Err(refusal.clone()), now)
     }
+}
+
+/// Whether the caller has shown a certificate of the source, where it has to show one.
+fn certified(source: &SourceAccess, origin: &Origin) -> Result<(), Distrust> {
+    if source.client_certificates.is_empty() {
+        return Ok(());
+    }
+    let source_code = source.code.clone();
+    let Some(certificate) = &origin.certificate else { return Err(Distrust::NoCertificate(source_code)) };
+    if source.client_certificates.iter().any(|identity| certificate.is(identity)) {
+        return Ok(());
+    }
+    Err(Distrust::CertificateNotAllowed { source_code, certificate: certificate.fingerprint().to_string() })
 }
 
 /// The body as JSON, whatever its content type says. The document's own samples end lists with a comma.

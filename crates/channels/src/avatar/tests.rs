@@ -1,11 +1,14 @@
 //! The channel as a caller meets it: JSON in, command or refusal, answer out.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::access::SourceAccess;
 use crate::channel::Decoded;
+use crate::origin::ClientCertificate;
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::product::Catalogue;
 
@@ -15,12 +18,13 @@ fn access(secrets: &[&str]) -> Access {
     Access::default().with_sources([SourceAccess {
         code: "HN_HT_QNW".to_owned(),
         addresses: vec!["192.0.2.0/24".parse().unwrap()],
+        client_certificates: Vec::new(),
         hmac_secrets: secrets.iter().map(|secret| Secret::new(*secret)).collect(),
     }])
 }
 
-fn peer(text: &str) -> Option<IpAddr> {
-    text.parse().ok()
+fn peer(text: &str) -> Origin {
+    Origin::address(text.parse().unwrap())
 }
 
 fn raw(body: &str) -> RawRequest {
@@ -33,7 +37,7 @@ fn now() -> Timestamp {
 
 fn decode(raw: &RawRequest) -> Result<Decoded, Refusal> {
     let access = access(&[]);
-    let call = Avatar.authenticate(raw, peer("192.0.2.7"), &access, now())?;
+    let call = Avatar.authenticate(raw, &peer("192.0.2.7"), &access, now())?;
     Avatar.interface(raw, &access).unwrap().decode(&call, &Catalogue::default())
 }
 
@@ -134,15 +138,46 @@ fn every_distrust_has_its_deal_code() {
         (raw("{\"head\":{}}"), peer("192.0.2.7"), &open, "INVALID_ARGUMENT"),
         (raw(&EXAMPLE.replace("HN_HT", "XX")), peer("192.0.2.7"), &open, "UNKNOWN_POLICY_SOURCE"),
         (example.clone(), peer("192.0.3.7"), &open, "CALLER_NOT_ALLOWED"),
-        (example.clone(), None, &open, "CALLER_NOT_ALLOWED"),
+        (example.clone(), Origin::default(), &open, "CALLER_NOT_ALLOWED"),
         (example, peer("192.0.2.7"), &closed, "WRONG_SIGNATURE"),
     ];
-    for (raw, peer, access, code) in cases {
-        let refusal = Avatar.authenticate(&raw, peer, access, now()).unwrap_err();
+    for (raw, origin, access, code) in cases {
+        let refusal = Avatar.authenticate(&raw, &origin, access, now()).unwrap_err();
         let reply = Avatar.reply_refused(&raw, &refusal, now());
         let tree: Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!((reply.status, tree["secondRefundResp"]["dealCode"].as_str()), (200, Some(code)));
         assert_ne!(tree["secondRefundResp"]["dealDesc"], "");
+    }
+}
+
+#[test]
+fn a_source_that_must_show_a_certificate_is_told_which_it_lacks() {
+    let certificate = |sha256: u8, name: &str| {
+        let names = vec![name.parse().unwrap()];
+        Origin { certificate: Some(Arc::new(ClientCertificate { sha256: [sha256; 32], names })), ..peer("192.0.2.7") }
+    };
+    let fingerprint = ClientCertificate { sha256: [7; 32], names: Vec::new() }.fingerprint();
+    let pinned = Access::default().with_sources([SourceAccess {
+        client_certificates: vec![fingerprint, "dns:avatar.example.com".parse().unwrap()],
+        ..access(&["old"]).source("HN_HT_QNW").unwrap().clone()
+    }]);
+    let refused = |origin: &Origin| match Avatar.authenticate(&raw(EXAMPLE), origin, &pinned, now()) {
+        Err(refusal) => answer(&raw(EXAMPLE), &Err(refusal)),
+        Ok(_) => panic!("believed"),
+    };
+    assert!(refused(&peer("192.0.2.7")).contains("\"dealCode\":\"CLIENT_CERTIFICATE_REQUIRED\""));
+    let other = refused(&certificate(8, "dns:other.example.com"));
+    assert!(other.contains("\"dealCode\":\"CLIENT_CERTIFICATE_NOT_ALLOWED\""), "{other}");
+    assert!(other.contains(&"08".repeat(32)), "the fingerprint tells which it was: {other}");
+    let elsewhere = Origin { address: "192.0.3.7".parse().ok(), ..certificate(7, "cn:x") };
+    assert!(refused(&elsewhere).contains("CALLER_NOT_ALLOWED"), "a certificate opens no other address");
+    for origin in [certificate(7, "cn:renamed"), certificate(8, "dns:avatar.example.com")] {
+        assert!(refused(&origin).contains("WRONG_SIGNATURE"), "a certificate is no HMAC");
+        let mut signed = raw(EXAMPLE);
+        signed
+            .headers
+            .insert(HMAC_HEADER, include_str!("golden/rescission_notice/example.hmac").trim().parse().unwrap());
+        assert!(Avatar.authenticate(&signed, &origin, &pinned, now()).is_ok());
     }
 }
 
@@ -154,10 +189,10 @@ fn the_hmac_is_over_the_body_as_it_came() {
     for hex in [hex.to_owned(), hex.to_uppercase()] {
         let mut signed = raw(EXAMPLE);
         signed.headers.insert(HMAC_HEADER, hex.parse().unwrap());
-        let verified = Avatar.authenticate(&signed, peer("192.0.2.7"), &access, now()).unwrap();
+        let verified = Avatar.authenticate(&signed, &peer("192.0.2.7"), &access, now()).unwrap();
         assert_eq!((verified.caller(), verified.secret_index()), ("HN_HT_QNW", 1));
         signed.body = EXAMPLE.replace("12345", "12346").into();
-        assert!(Avatar.authenticate(&signed, peer("192.0.2.7"), &access, now()).is_err());
+        assert!(Avatar.authenticate(&signed, &peer("192.0.2.7"), &access, now()).is_err());
     }
 }
 
@@ -180,7 +215,14 @@ fn answers_have_the_documents_shape() {
 #[test]
 fn every_deal_code_is_documented() {
     let docs = include_str!("../../../../docs/avatar-deal-codes.md");
-    let ours = ["1", "UNKNOWN_POLICY_SOURCE", "CALLER_NOT_ALLOWED", "WRONG_SIGNATURE"];
+    let ours = [
+        "1",
+        "UNKNOWN_POLICY_SOURCE",
+        "CALLER_NOT_ALLOWED",
+        "CLIENT_CERTIFICATE_REQUIRED",
+        "CLIENT_CERTIFICATE_NOT_ALLOWED",
+        "WRONG_SIGNATURE",
+    ];
     let shared = [
         "BODY_TOO_LARGE",
         "MALFORMED_BODY",

@@ -9,8 +9,6 @@ pub mod policy_issuing;
 pub mod recovery;
 pub mod sign;
 
-use std::net::IpAddr;
-
 use jiff::Timestamp;
 
 use baoqiao_domain::refusal::{Distrust, Refusal};
@@ -18,6 +16,7 @@ use baoqiao_domain::time::parse_gmt8;
 
 use crate::access::{Access, Partner};
 use crate::channel::{Channel, Interface, RawRequest, Reply, Verified};
+use crate::origin::Origin;
 use crate::sign_method::SignMethod;
 use sign::SignedParts;
 
@@ -49,7 +48,7 @@ impl Channel for Qimen {
     fn authenticate<'a>(
         &self,
         raw: &'a RawRequest,
-        _peer: Option<IpAddr>,
+        _origin: &Origin,
         access: &'a Access,
         now: Timestamp,
     ) -> Result<Verified<'a>, Refusal> {

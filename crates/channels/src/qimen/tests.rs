@@ -61,7 +61,7 @@ fn signed(content_type: &str, body: &[u8], extra: &str, secret: &str) -> RawRequ
 fn decode(raw: &RawRequest) -> Result<crate::channel::Decoded, Refusal> {
     let access = access(&SignMethod::ALL);
     let interface = Qimen.interface(raw, &access);
-    let call = Qimen.authenticate(raw, None, &access, now())?;
+    let call = Qimen.authenticate(raw, &Origin::default(), &access, now())?;
     interface.ok_or_else(|| Qimen.unknown_interface(&call))?.decode(&call, &catalogue())
 }
 
@@ -127,7 +127,7 @@ fn either_live_secret_verifies_and_tells_which() {
     let access = access(&SignMethod::ALL);
     for (index, secret) in ["new", "old"].into_iter().enumerate() {
         let raw = signed("application/json", b"{}", "", secret);
-        assert_eq!(Qimen.authenticate(&raw, None, &access, now()).unwrap().secret_index(), index);
+        assert_eq!(Qimen.authenticate(&raw, &Origin::default(), &access, now()).unwrap().secret_index(), index);
     }
 }
 
@@ -157,13 +157,13 @@ fn every_distrust_is_told_apart_for_us_and_not_for_them() {
         (good.clone(), later(-601), &open, "timestamp is 601 s off, 600 s are allowed"),
     ];
     for (raw, at, access, detail) in cases {
-        let refusal = Qimen.authenticate(&raw, None, access, at).unwrap_err();
+        let refusal = Qimen.authenticate(&raw, &Origin::default(), access, at).unwrap_err();
         assert_eq!(refusal.internal_detail().as_deref(), Some(detail));
         let reply = Qimen.reply_refused(&raw, &refusal, now());
         let text = r#"{"errorCode":"sign-check-failure","errorMessage":"Illegal request","success":"false"}"#;
         assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (200, text));
     }
-    assert!(Qimen.authenticate(&good, None, &open, later(600)).is_ok());
+    assert!(Qimen.authenticate(&good, &Origin::default(), &open, later(600)).is_ok());
 }
 
 #[test]

@@ -7,14 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use baoqiao_documents::Fonts;
+use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_gateway::config::{Config, LedgerUrl};
 use baoqiao_gateway::gateway::{load_template, open_for_reading};
+use baoqiao_gateway::tls::CertificateInfo;
 use baoqiao_gateway::vault::keyring::Keyring;
+use http::Uri;
+use jiff::Timestamp;
 
 use super::load_config;
 use crate::failure::Outcome;
 
-/// Check configuration, keys, ledger, template and fonts
+/// Check configuration, keys, ledger, template, certificates and fonts
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit status: 0 nothing is wrong (warnings allowed), 1 something is, 2 the configuration could not be read.")]
@@ -29,6 +33,9 @@ pub(crate) struct Args {
 
 /// Characters in names of real people that lie outside GB 2312, two of them outside the BMP.
 const RARE_NAMES: &str = "\u{2CB4E}\u{36C3}\u{7199}\u{5586}\u{9555}\u{20BB7}\u{6631}";
+
+/// A certificate that has fewer days left is told of.
+const EXPIRES_SOON_DAYS: i64 = 30;
 
 enum Finding {
     Good(String),
@@ -46,6 +53,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         findings.push(keys(&config));
         findings.push(ledger(&config));
         findings.push(template(&config));
+        findings.extend(tls(&config, SystemClock.now()));
     }
     findings.extend(fonts(args.text.as_deref()));
     print(&findings);
@@ -57,7 +65,8 @@ pub(crate) fn run(args: &Args) -> Outcome {
 fn private_files(config: &Config) -> Vec<Finding> {
     let readable_by_others = |path: &Path| fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0);
     let files = [("configuration", &config.source_path), ("key file", &config.ledger.keys)];
-    let exposed = files.into_iter().filter(|(_, path)| readable_by_others(path));
+    let tls_key = config.server.tls.as_ref().map(|tls| ("TLS key", &tls.key));
+    let exposed = files.into_iter().chain(tls_key).filter(|(_, path)| readable_by_others(path));
     exposed
         .map(|(what, path)| {
             let path = path.display();
@@ -88,6 +97,41 @@ fn template(config: &Config) -> Finding {
     match load_template(config) {
         Ok(_) => Finding::Good("template: every placeholder is known".to_owned()),
         Err(error) => Finding::Bad(error.to_string()),
+    }
+}
+
+/// Certificates that are no longer good, or soon not, and one that is not for the address that callers are given.
+fn tls(config: &Config, now: Timestamp) -> Vec<Finding> {
+    let Some(files) = &config.server.tls else { return Vec::new() };
+    let certificates = match files.inspect() {
+        Ok(certificates) => certificates,
+        Err(error) => return vec![Finding::Bad(format!("tls: {error}"))],
+    };
+    let mut findings: Vec<_> = certificates.iter().map(|certificate| validity(certificate, now)).collect();
+    let url: Option<Uri> = config.server.public_url.as_ref().and_then(|url| url.parse().ok());
+    if let Some(host) = url.as_ref().and_then(Uri::host).map(|host| host.trim_matches(['[', ']']))
+        && !files.is_for(host).unwrap_or(false)
+    {
+        let path = files.certificate.display();
+        findings.push(Finding::Warning(format!(
+            "tls: the certificate {path} is not for {host}, the host of server.public_url"
+        )));
+    }
+    findings
+}
+
+fn validity(certificate: &CertificateInfo, now: Timestamp) -> Finding {
+    let CertificateInfo { path, subject, valid_from, valid_until } = certificate;
+    let named = format!("tls: {} ({subject})", path.display());
+    let days_left = valid_until.duration_since(now).as_hours() / 24;
+    if now < *valid_from {
+        Finding::Bad(format!("{named} is not valid before {valid_from}"))
+    } else if *valid_until < now {
+        Finding::Bad(format!("{named} has expired at {valid_until}"))
+    } else if days_left < EXPIRES_SOON_DAYS {
+        Finding::Warning(format!("{named} expires in {days_left} days, at {valid_until}"))
+    } else {
+        Finding::Good(format!("{named} is valid until {valid_until}"))
     }
 }
 

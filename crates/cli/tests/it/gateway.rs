@@ -54,6 +54,11 @@ impl Gateway {
         Self { directory, process, log: Some(log), url, client: Client::new(Duration::from_secs(20)).unwrap() }
     }
 
+    /// Host and port.
+    pub(crate) fn authority(&self) -> &str {
+        self.url.split_once("://").unwrap().1
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.directory.path().join("baoqiao.toml")
     }

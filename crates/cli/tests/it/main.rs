@@ -8,3 +8,4 @@ mod gateway;
 mod issuing;
 mod life;
 mod limits;
+mod tls;

@@ -12,13 +12,5 @@ pub struct DocumentsConfig {
 }
 
 pub(super) fn read(section: &Section<'_>) -> DocumentsConfig {
-    let template = section.item("template").and_then(|item| {
-        let path =
-            item.text("the path of an SVG template", |text| (!text.trim().is_empty()).then(|| section.resolve(text)))?;
-        if !path.is_file() {
-            item.refuse(format_args!("the path of an SVG template: there is no file {}", path.display()));
-        }
-        Some(path)
-    });
-    DocumentsConfig { template }
+    DocumentsConfig { template: section.item("template").and_then(|item| item.file("the path of an SVG template")) }
 }

@@ -62,11 +62,11 @@ fn method_name(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
     use std::path::Path;
 
     use baoqiao_channels::access::Access;
     use baoqiao_channels::channel::{CallResult, Decoded, RawRequest, Reply, Verified};
+    use baoqiao_channels::origin::Origin;
     use baoqiao_domain::product::Catalogue;
     use baoqiao_domain::refusal::Refusal;
     use jiff::Timestamp;
@@ -95,7 +95,7 @@ mod tests {
         fn authenticate<'a>(
             &self,
             _: &'a RawRequest,
-            _: Option<IpAddr>,
+            _: &Origin,
             _: &'a Access,
             _: Timestamp,
         ) -> Result<Verified<'a>, Refusal> {

@@ -131,7 +131,8 @@ impl Config {
         let methods = root.section("channels", |channels| methods::read(channels, CHANNELS));
         let partners = partner::read_all(root);
         let products = product::read_all(root, &partners.ids);
-        let sources = policy_source::read_all(root, &partners.ids, &products.codes);
+        let has_client_ca = server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
+        let sources = policy_source::read_all(root, &partners.ids, &products.codes, has_client_ca);
         let (callers, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
         let catalogue =
             Catalogue::new(products.valid).with_sources(sources).with_surrender_sync(partners.surrender_sync);

@@ -1,6 +1,7 @@
 //! `[[policy_source]]`: the channels that give notice of rescissions, how each is known, and what each may do.
 
 use baoqiao_channels::access::SourceAccess;
+use baoqiao_channels::origin::CertificateIdentity;
 use baoqiao_domain::source::PolicySource;
 
 use super::partner::once;
@@ -12,6 +13,8 @@ use super::suggest::nearest;
 pub(super) const EXPECTED_CODE: &str =
     "a policySource of at most 64 letters, digits, hyphens, underscores and dots, such as \"HN_HT_QNW\"";
 const EXPECTED_ADDRESSES: &str = "a list of addresses and CIDR ranges, such as [\"192.0.2.0/24\", \"2001:db8::1\"]";
+const EXPECTED_CERTIFICATES: &str = "a list of \"sha256:…\" (64 hexadecimal digits), \"dns:…\", \"uri:…\" and \"cn:…\", each for one \
+     certificate";
 const EXPECTED_PRODUCTS: &str = "a list of the codes of [[product]]";
 
 /// The sources of the file in which nothing is missing.
@@ -19,6 +22,7 @@ pub(super) fn read_all(
     root: &Section<'_>,
     partner_ids: &[String],
     product_codes: &[String],
+    has_client_ca: bool,
 ) -> Vec<(SourceAccess, PolicySource)> {
     let mut codes = Vec::new();
     let sources = root.optional_sections("policy_source", |section| {
@@ -27,6 +31,9 @@ pub(super) fn read_all(
         let addresses = section
             .required_item("allowed_addresses", EXPECTED_ADDRESSES)
             .and_then(|item| item.texts(EXPECTED_ADDRESSES, |item| item.text(EXPECTED_ADDRESSES, |t| t.parse().ok())));
+        let client_certificates = section
+            .item("client_certificates")
+            .map_or_else(|| Some(Vec::new()), |item| certificates(&item, has_client_ca));
         let hmac_secrets = section.item("hmac_secrets").map_or_else(|| Some(Vec::new()), |item| secret::list(&item));
         let partners = section
             .required_item("partners", EXPECTED_PARTNERS)
@@ -34,11 +41,26 @@ pub(super) fn read_all(
         let products = section.item("products").map_or(Some(None), |item| {
             item.texts(EXPECTED_PRODUCTS, |item| product_code(item, product_codes)).map(Some)
         });
-        let access = SourceAccess { code: code?.to_owned(), addresses: addresses?, hmac_secrets: hmac_secrets? };
+        let access = SourceAccess {
+            code: code?.to_owned(),
+            addresses: addresses?,
+            client_certificates: client_certificates?,
+            hmac_secrets: hmac_secrets?,
+        };
         let rights = PolicySource { code: access.code.clone(), partners: partners?, products: products? };
         Some((access, rights))
     });
     sources.into_iter().flatten().collect()
+}
+
+fn certificates(item: &Item<'_>, has_client_ca: bool) -> Option<Vec<CertificateIdentity>> {
+    if !has_client_ca {
+        item.refuse_as(
+            "client certificates",
+            "server.tls.client_ca to be set, since nobody is asked for one otherwise",
+        );
+    }
+    item.texts(EXPECTED_CERTIFICATES, |item| item.text(EXPECTED_CERTIFICATES, |text| text.parse().ok()))
 }
 
 fn product_code(item: &Item<'_>, codes: &[String]) -> Option<String> {

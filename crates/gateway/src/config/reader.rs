@@ -140,6 +140,15 @@ impl<'a> Item<'a> {
         value
     }
 
+    /// The path of a file that is there, absolute; noted where there is none.
+    pub(super) fn file(&self, expected: &str) -> Option<PathBuf> {
+        let path = self.text(expected, |text| (!text.trim().is_empty()).then(|| self.source.resolve(text)))?;
+        if !path.is_file() {
+            self.refuse(format_args!("{expected}: there is no file {}", path.display()));
+        }
+        Some(path)
+    }
+
     /// The values of a list; noted where it is none or empty.
     pub(super) fn list(&self, expected: impl Display) -> Option<Vec<Self>> {
         let Some(array) = self.value.as_array() else {

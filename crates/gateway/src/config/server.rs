@@ -3,14 +3,21 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use baoqiao_channels::access::AddressRange;
 use http::Uri;
 
 use super::defaults;
 use super::reader::Section;
+use crate::tls::TlsFiles;
 
 pub(super) const EXPECTED_LISTEN: &str = "ADDRESS:PORT, such as \"127.0.0.1:8080\", \"0.0.0.0:8080\" or \"[::1]:8080\"";
 const EXPECTED_PUBLIC_URL: &str = "the http or https address under which platforms and customers reach the gateway, \
      such as \"https://insurer.example.com\", without query, user or password";
+
+const EXPECTED_PROXIES: &str = "a list of addresses and CIDR ranges of proxies, such as [\"10.0.0.0/24\"]";
+const EXPECTED_CERTIFICATE: &str = "the path of a PEM file with the gateway's certificate and those of its issuers";
+const EXPECTED_KEY: &str = "the path of a PEM file with the certificate's private key";
+const EXPECTED_CLIENT_CA: &str = "the path of a PEM file with the authorities that issue client certificates";
 
 /// Where the gateway listens, and how patient it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +26,10 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// What platforms and customers see, without a slash at its end; see [`public_url_at`](Self::public_url_at).
     pub public_url: Option<String>,
+    /// The files that make the gateway speak TLS; `None` where it speaks plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<AddressRange>,
     /// The longest body taken, in bytes.
     pub body_limit_bytes: usize,
     /// How long a caller may take for the headers.
@@ -39,7 +50,8 @@ impl ServerConfig {
     /// What every address in an answer or a document begins with, without a slash at its end: as configured, or else
     /// the address that was bound.
     pub fn public_url_at(&self, bound: SocketAddr) -> String {
-        self.public_url.clone().unwrap_or_else(|| format!("http://{bound}"))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.public_url.clone().unwrap_or_else(|| format!("{scheme}://{bound}"))
     }
 }
 
@@ -53,6 +65,8 @@ pub(super) fn read(section: &Section<'_>) -> ServerConfig {
     ServerConfig {
         listen,
         public_url,
+        tls: tls(section),
+        trusted_proxies: trusted_proxies(section),
         body_limit_bytes: section.count_or("body_limit_bytes", defaults::BODY_LIMIT_BYTES, 1..=67_108_864),
         header_timeout: section.duration_ms_or("header_timeout_ms", defaults::HEADER_TIMEOUT_MS),
         body_timeout: section.duration_ms_or("body_timeout_ms", defaults::BODY_TIMEOUT_MS),
@@ -61,6 +75,29 @@ pub(super) fn read(section: &Section<'_>) -> ServerConfig {
         waiting_limit: section.count_or("waiting_limit", defaults::WAITING_LIMIT, 1..=1_000_000),
         shutdown_grace: section.duration_ms_or("shutdown_grace_ms", defaults::SHUTDOWN_GRACE_MS),
     }
+}
+
+fn trusted_proxies(section: &Section<'_>) -> Vec<AddressRange> {
+    let Some(item) = section.item("trusted_proxies") else { return Vec::new() };
+    item.texts(EXPECTED_PROXIES, |item| item.text(EXPECTED_PROXIES, |text| text.parse().ok())).unwrap_or_default()
+}
+
+/// `[server.tls]`, where it is there.
+fn tls(section: &Section<'_>) -> Option<TlsFiles> {
+    section.item("tls")?;
+    let files = section.section("tls", |tls| {
+        let certificate = tls.required_item("certificate", EXPECTED_CERTIFICATE);
+        let certificate = certificate.and_then(|item| item.file(EXPECTED_CERTIFICATE));
+        let key = tls.required_item("key", EXPECTED_KEY).and_then(|item| item.file(EXPECTED_KEY));
+        let client_ca = tls.item("client_ca").map(|item| item.file(EXPECTED_CLIENT_CA));
+        // A path that is missing was noted: the values are not to be used then.
+        TlsFiles {
+            certificate: certificate.unwrap_or_default(),
+            key: key.unwrap_or_default(),
+            client_ca: client_ca.map(Option::unwrap_or_default),
+        }
+    });
+    Some(files)
 }
 
 fn public_url(text: &str) -> Option<String> {

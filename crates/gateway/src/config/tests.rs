@@ -1,6 +1,7 @@
 mod access;
 mod document;
 mod refusals;
+mod tls;
 
 use std::fs;
 

@@ -1,7 +1,6 @@
 //! The one way in for platforms: read, authenticate, decode, settle, reply — the same for every channel.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use baoqiao_channels::access::Access;
 use baoqiao_channels::channel::{CallResult, Channel, Interface, RawRequest, Reply, Verified};
+use baoqiao_channels::origin::Origin;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::Outcome;
 use baoqiao_domain::policy_number::PolicyNumber;
@@ -69,14 +69,14 @@ struct Call {
     interface: Option<&'static dyn Interface>,
     raw: RawRequest,
     path: String,
-    peer: Option<IpAddr>,
+    origin: Origin,
     received_at: Timestamp,
 }
 
 impl Call {
     /// The address that it came from, as the traffic record has it; empty where it is not known.
     fn peer_text(&self) -> String {
-        self.peer.map(|peer| peer.to_string()).unwrap_or_default()
+        self.origin.address.map(|address| address.to_string()).unwrap_or_default()
     }
 
     fn reply(&self, result: &CallResult, now: Timestamp) -> Reply {
@@ -103,8 +103,8 @@ impl Inbound {
     /// Answers one call.
     pub async fn receive(&self, channel: &'static dyn Channel, request: Request) -> Response {
         let started = tokio::time::Instant::now();
-        let (head, body) = request.into_parts();
-        let peer = head.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_canonical());
+        let (mut head, body) = request.into_parts();
+        let origin = head.extensions.remove::<Origin>().unwrap_or_default();
         let read = tokio::time::timeout(self.limits.body_timeout, self.read(&head.headers, body)).await;
         let (body, _room, refusal) = match read {
             Ok(Ok((body, room))) => (body, room, None),
@@ -112,14 +112,14 @@ impl Inbound {
                 let limit_bytes = self.limits.body_bytes;
                 (Bytes::new(), None, Some(Refusal::BodyTooLarge { limit_bytes }))
             }
-            Ok(Err(Unread::Broken)) => return unread(StatusCode::BAD_REQUEST, peer),
-            Err(_) => return unread(StatusCode::REQUEST_TIMEOUT, peer),
+            Ok(Err(Unread::Broken)) => return unread(StatusCode::BAD_REQUEST, &origin),
+            Err(_) => return unread(StatusCode::REQUEST_TIMEOUT, &origin),
         };
         let query = Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes());
         let raw = RawRequest { query, headers: head.headers, body };
         let interface = channel.interface(&raw, &self.access);
         let path = head.uri.path().to_owned();
-        let call = Call { channel, interface, raw, path, peer, received_at: self.clock.now() };
+        let call = Call { channel, interface, raw, path, origin, received_at: self.clock.now() };
         let (answered, trace) = match refusal {
             Some(refusal) => self.refuse_unread(&call, refusal),
             None => self.answer(&call).await,
@@ -142,7 +142,7 @@ impl Inbound {
     }
 
     async fn answer(&self, call: &Call) -> (Answered, Trace) {
-        match call.channel.authenticate(&call.raw, call.peer, &self.access, call.received_at) {
+        match call.channel.authenticate(&call.raw, &call.origin, &self.access, call.received_at) {
             Ok(verified) => (self.settle(call, &verified).await, Trace::Logged { suppressed: 0 }),
             Err(refusal) => self.refuse_unread(call, refusal),
         }
@@ -299,8 +299,9 @@ fn response(reply: Reply) -> Response {
 }
 
 /// Half a request is nobody's: it gets no envelope and no record, only a line.
-fn unread(status: StatusCode, peer: Option<IpAddr>) -> Response {
-    tracing::info!(peer = peer.map(|peer| peer.to_string()), status = status.as_u16(), "a call did not arrive whole");
+fn unread(status: StatusCode, origin: &Origin) -> Response {
+    let peer = origin.address.map(|address| address.to_string());
+    tracing::info!(peer, status = status.as_u16(), "a call did not arrive whole");
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response

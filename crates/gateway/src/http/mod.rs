@@ -6,6 +6,7 @@ mod bodies;
 mod documents;
 mod health;
 mod inbound;
+mod origin;
 mod server;
 mod strangers;
 
@@ -22,7 +23,7 @@ use crate::ledger::Ledger;
 
 pub use bodies::BodyBudget;
 pub use inbound::{Inbound, InboundLimits};
-pub use server::{Server, ServerLimits};
+pub use server::{Front, Server, ServerLimits};
 pub use strangers::Allowance;
 
 /// All that the handlers need.

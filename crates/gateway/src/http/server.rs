@@ -1,21 +1,34 @@
-//! The listening side: connections with bounds, and an end that lets what is under way finish.
+//! The listening side: connections with bounds, TLS where it is configured, and an end that lets what is under way
+//! finish.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service as _;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
+
+use baoqiao_channels::access::AddressRange;
+use baoqiao_channels::origin::{ClientCertificate, Origin};
+
+use super::origin::client_address;
+use super::strangers::Allowance;
+use crate::clock::Clock;
+use crate::tls::Tls;
 
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerLimits {
-    /// How long a request's head may take to arrive, and an idle connection may stay.
+    /// How long a TLS handshake or a request's head may take to arrive, and an idle connection may stay.
     pub header_timeout: Duration,
     /// How long what is under way may take to finish when the gateway stops.
     pub shutdown_grace: Duration,
@@ -23,10 +36,23 @@ pub struct ServerLimits {
     pub connections: usize,
 }
 
+/// How it is told who calls.
+pub struct Front {
+    /// TLS; without it, calls come in the clear.
+    pub tls: Option<Tls>,
+    /// The proxies whose word is taken for whom they were called by.
+    pub trusted_proxies: Vec<AddressRange>,
+    /// How many failed handshakes are logged.
+    pub failed_handshakes: Allowance,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
 /// A listening server.
 pub struct Server {
     listener: TcpListener,
     limits: ServerLimits,
+    front: Arc<Front>,
 }
 
 impl Server {
@@ -34,8 +60,8 @@ impl Server {
     ///
     /// # Errors
     /// When the address cannot be listened on.
-    pub async fn bind(address: SocketAddr, limits: ServerLimits) -> std::io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, limits })
+    pub async fn bind(address: SocketAddr, limits: ServerLimits, front: Front) -> std::io::Result<Self> {
+        Ok(Self { listener: TcpListener::bind(address).await?, limits, front: Arc::new(front) })
     }
 
     /// The address that it listens on.
@@ -61,7 +87,17 @@ impl Server {
                 () = &mut stop => break,
             };
             match (accepted, permit) {
-                (Ok((stream, peer)), Ok(permit)) => self.spawn(stream, peer, &router, &graceful, permit),
+                (Ok((stream, peer)), Ok(permit)) => {
+                    // Answers are small and awaited: never held back for more to come.
+                    let _ = stream.set_nodelay(true);
+                    let (front, header_timeout) = (Arc::clone(&self.front), self.limits.header_timeout);
+                    let connection = Connection { front, router: router.clone(), peer, header_timeout };
+                    let watcher = graceful.watcher();
+                    tokio::spawn(async move {
+                        connection.serve(stream, watcher).await;
+                        drop(permit);
+                    });
+                }
                 (Err(error), _) => {
                     // Out of file descriptors, most likely: the next accept may do better in a moment.
                     tracing::warn!(%error, "a connection was not accepted");
@@ -75,29 +111,54 @@ impl Server {
             tracing::warn!("connections were cut off at the end of the grace period");
         }
     }
+}
 
-    fn spawn(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        router: &Router,
-        graceful: &GracefulShutdown,
-        permit: OwnedSemaphorePermit,
-    ) {
-        // Answers are small and awaited: never held back for more to come.
-        let _ = stream.set_nodelay(true);
-        let service = router.clone().layer(axum::Extension(peer));
+/// One connection on its way through.
+struct Connection {
+    front: Arc<Front>,
+    router: Router,
+    peer: SocketAddr,
+    header_timeout: Duration,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, watcher: Watcher) {
+        let Some(tls) = &self.front.tls else { return self.calls(stream, None, watcher).await };
+        let shaken = tokio::time::timeout(self.header_timeout, tls.accept(stream)).await;
+        match shaken {
+            Ok(Ok((stream, certificate))) => self.calls(stream, certificate, watcher).await,
+            Ok(Err(error)) => self.not_shaken(&error.to_string()),
+            Err(_) => self.not_shaken("it took too long"),
+        }
+    }
+
+    /// A caller who cannot connect has nothing else to show for it: no message is recorded.
+    fn not_shaken(&self, reason: &str) {
+        if let Some(suppressed) = self.front.failed_handshakes.take(self.front.clock.now()) {
+            let suppressed = (suppressed > 0).then_some(suppressed);
+            tracing::info!(peer = %self.peer.ip().to_canonical(), reason, suppressed, "a TLS handshake failed");
+        }
+    }
+
+    /// Serves the calls of the connection, each with where it comes from among its extensions.
+    async fn calls<S>(self, stream: S, certificate: Option<Arc<ClientCertificate>>, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { front, router, peer, header_timeout } = self;
+        let router = TowerToHyperService::new(router);
+        let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+            let address = client_address(peer.ip(), request.headers(), &front.trusted_proxies);
+            request.extensions_mut().insert(Origin { address, certificate: certificate.clone() });
+            router.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.header_timeout)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            // A connection that breaks is the caller's to open again.
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, %peer, "connection ended early");
-            }
-            drop(permit);
-        });
+            .header_read_timeout(header_timeout)
+            .serve_connection(TokioIo::new(stream), service);
+        // A connection that breaks is the caller's to open again.
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, %peer, "connection ended early");
+        }
     }
 }

@@ -16,8 +16,9 @@ fn documented() -> Vec<(&'static str, Option<&'static str>)> {
 
 /// Every key the reader asks for, as told by the refusal of a key that is nowhere known.
 fn known() -> BTreeSet<String> {
-    let tables = ["", "server.", "log.", "ledger.", "traffic.", "insurer.", "documents.", "outbox.", "channels."]
-        .map(str::to_owned);
+    let tables =
+        ["", "server.", "server.tls.", "log.", "ledger.", "traffic.", "insurer.", "documents.", "outbox.", "channels."]
+            .map(str::to_owned);
     let channels = CHANNELS.iter().map(|channel| format!("channels.{}.", channel.name()));
     let methods = CHANNELS.iter().map(|channel| format!("channels.{}.methods.", channel.name()));
     let lines = tables.into_iter().chain(channels).chain(methods).map(|table| format!("{table}zzzzzzzzz = 1\n"));

@@ -2,7 +2,6 @@
 //! is: the same key and content have the same answer for ever, other content is refused.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -16,6 +15,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use baoqiao_channels::channel::{CallResult, Reply};
+use baoqiao_channels::origin::Origin;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::refusal::{FieldProblem, Refusal};
@@ -115,7 +115,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Order<T> {
         parameters::none(head.uri.query())?;
         let body = body(api, stream).await?;
         let content = content(&body)?;
-        let peer = head.extensions.get::<SocketAddr>().map(|peer| peer.ip().to_string()).unwrap_or_default();
+        let address = head.extensions.get::<Origin>().and_then(|origin| origin.address);
+        let peer = address.map(|address| address.to_string()).unwrap_or_default();
         Ok(Self { key, content, received_at: api.clock.now(), dump: dump(&head, &body), peer })
     }
 }

@@ -7,11 +7,12 @@ mod lists;
 mod orders;
 mod webhooks;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::body::Body;
 use baoqiao_channels::channel::Reply;
+use baoqiao_channels::origin::Origin;
 use baoqiao_domain::currency::Currency;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::issuing::PolicyApplication;
@@ -223,12 +224,12 @@ impl World {
     }
 
     async fn post_as(&self, token: &str, path: &str, key: &str, body: &Value) -> Answer {
-        let peer = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+        let origin = Origin::address(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let request = Request::post(format!("/api/v1{path}"))
             .header("authorization", format!("Bearer {token}"))
             .header("idempotency-key", key)
             .header("content-type", "application/json")
-            .extension(peer)
+            .extension(origin)
             .body(Body::from(body.to_string()));
         self.send(request.unwrap()).await
     }
