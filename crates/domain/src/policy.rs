@@ -68,6 +68,17 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::InForce => "in-force",
+            Self::Expired => "expired",
+            Self::Rescinded => "rescinded",
+            Self::Surrendered => "surrendered",
+        }
+    }
+
     /// The Chinese name, for documents and pages.
     pub fn label(self) -> &'static str {
         match self {

@@ -7,15 +7,32 @@ fn the_demo_plays_and_ends() {
     let played = baoqiao(["demo", "--exit"]);
     let said = text(&played.stdout);
     assert!(played.status.success(), "{said}{}", text(&played.stderr));
+    let mut rest = said.as_str();
     for expected in [
-        "issued    PBDI",
+        "issued     PBDI",
+        "the same answer, byte for byte",
         "IDEMPOTENCY_CONFLICT",
         "sign-check-failure",
         "premium：收到“6,36”",
+        "recorded   beside that policy",
+        "recoverAmountOfCny is 1, where its other amounts make 12",
+        "rescinded  dealCode 1",
+        "退保信息 to the platform, attempt 1  delivered",
+        "预保, attempt 1                      failed     code=15",
+        "预保, attempt 2                      failed     ",
+        "预保, attempt 3                      delivered",
+        "核保, attempt 1                      delivered",
+        "投保, attempt 1                      delivered",
+        "保障中 in-force",
+        "已解约 rescinded",
+        "surrender-sync   delivered   1 attempt",
+        "auction-result   delivered   3 attempts",
         "electronic policy   http://127.0.0.1:",
     ] {
-        assert!(said.contains(expected), "{expected} in {said}");
+        let Some(at) = rest.find(expected) else { panic!("{expected} in its place in {said}") };
+        rest = &rest[at..];
     }
+    assert!(!said.contains('\u{1b}'), "colours are for terminals: {said}");
 }
 
 #[tokio::test]

@@ -10,13 +10,8 @@ use serde_json::{Value, json};
 
 use super::play::{Callers, PlayError};
 use super::scenario::{Play, Step};
-use crate::example::{ISSUING_METHOD, ISSUING_REQUEST};
+use crate::example::{ISSUING_METHOD, ISSUING_REQUEST, RECOVERY_REQUEST, RESCISSION_REQUEST};
 use crate::qimen::{Answer, Call, Document, SignedRequest, Verdict};
-
-/// 请求示例 of the recovery interface.
-const RECOVERY_REQUEST: &str = include_str!("../../../channels/src/qimen/golden/recovery/example.json");
-/// 报文示例 of the rescission notice.
-const RESCISSION_REQUEST: &str = include_str!("../../../channels/src/avatar/golden/rescission_notice/example.json");
 
 /// What an answer says.
 #[derive(Debug, Clone, PartialEq, Eq)]

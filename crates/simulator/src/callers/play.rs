@@ -14,6 +14,7 @@ use super::message::{self, Said};
 use super::report::{Report, StepReport};
 use super::scenario::{Expect, Order, Play, Scenario, Step};
 use crate::client::{Client, SendError};
+use crate::example::RECOVERY_METHOD;
 use crate::qimen::{DocumentError, NotInCharset};
 
 /// Who calls, and whom.
@@ -80,7 +81,7 @@ impl Callers {
             avatar_path: "/avatar/refund/second/refundNotice".to_owned(),
             app_key: app_key.to_owned(),
             secret,
-            recovery_method: "qimen.alibaba.finance.insurance.recovery".to_owned(),
+            recovery_method: RECOVERY_METHOD.to_owned(),
             policy_source: "HN_HT_QNW".to_owned(),
             run: run.to_owned(),
             timeout: Duration::from_secs(10),

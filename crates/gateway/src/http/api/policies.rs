@@ -87,19 +87,8 @@ impl PolicyView {
             expire_time: policy.expire_time,
             issued_at: policy.issued_at,
             state: policy.state.as_str(),
-            phase: phase(policy, now),
+            phase: policy.phase(now).as_str(),
         }
-    }
-}
-
-fn phase(policy: &Policy, now: Timestamp) -> &'static str {
-    use baoqiao_domain::policy::Phase;
-    match policy.phase(now) {
-        Phase::Pending => "pending",
-        Phase::InForce => "in-force",
-        Phase::Expired => "expired",
-        Phase::Rescinded => "rescinded",
-        Phase::Surrendered => "surrendered",
     }
 }
 
