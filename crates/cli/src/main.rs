@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{demo, doctor, find, init, outbox, serve, sign, simulate};
+use commands::{demo, doctor, find, init, outbox, serve, sign, simulate, user};
 
 /// Calls make many short-lived allocations on several threads at once, where the system's allocator spends a
 /// tenth of the processor.
@@ -31,6 +31,7 @@ enum Command {
     Serve(serve::Args),
     Find(find::Args),
     Outbox(outbox::Args),
+    User(user::Args),
     Doctor(doctor::Args),
     Simulate(simulate::Args),
     Sign(sign::Args),
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Find(args) => find::run(&args),
         Command::Outbox(args) => outbox::run(&args),
+        Command::User(args) => user::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Sign(args) => sign::run(&args),

@@ -12,8 +12,10 @@ use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, TemplateError, policy_
 
 use crate::clock::Clock;
 use crate::config::{Config, LedgerUrl};
+use crate::console::store::ConsoleStore;
 use crate::documents::{Documents, Links};
 use crate::http::api::{Api, ApiLimits, ApiParts};
+use crate::http::console::{Console, ConsoleParts};
 use crate::http::{Allowance, BodyBudget, Front, Inbound, InboundLimits, Parts, Server, ServerLimits, router};
 use crate::ledger::feed::Feed;
 use crate::ledger::lists::Lists;
@@ -137,6 +139,70 @@ fn resends(config: &Config, store: &sqlite::SqliteStore) -> Result<sqlite::Sqlit
     opened.map_err(|source| StartError::Ledger { path: path.clone(), source })
 }
 
+/// The users, the sessions and the audit log of a configured ledger; a gateway may be running on it.
+///
+/// # Errors
+/// When the keys or the ledger do not open.
+pub fn open_console(config: &Config) -> Result<Arc<dyn ConsoleStore>, StartError> {
+    let (store, _) = open_ledger(config)?;
+    console_store(config, &store)
+}
+
+fn console_store(config: &Config, store: &sqlite::SqliteStore) -> Result<Arc<dyn ConsoleStore>, StartError> {
+    let LedgerUrl::Sqlite(path) = &config.ledger.url;
+    let opened = sqlite::SqliteConsole::open(path, store.gate());
+    let opened = opened.map_err(|source| StartError::Ledger { path: path.clone(), source })?;
+    Ok(Arc::new(opened))
+}
+
+/// What the API and the console both work with.
+struct Shared {
+    ledger: Ledger,
+    reader: Arc<dyn Reader>,
+    lists: Arc<dyn Lists>,
+    desk: Desk,
+    feed: Feed,
+    links: Links,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+}
+
+fn api(config: &Config, resends: sqlite::SqliteResends, shared: &Shared) -> Api {
+    Api::new(ApiParts {
+        tokens: config.api_tokens.clone(),
+        ledger: shared.ledger.clone(),
+        reader: Arc::clone(&shared.reader),
+        lists: Arc::clone(&shared.lists),
+        desk: shared.desk.clone(),
+        resends: Box::new(resends),
+        feed: shared.feed.clone(),
+        platforms: config.platforms.iter().map(|platform| platform.partner.clone()).collect(),
+        vault: Arc::clone(&shared.vault),
+        links: shared.links.clone(),
+        clock: Arc::clone(&shared.clock),
+        limits: api_limits(config),
+    })
+}
+
+fn console(config: &Config, store: Arc<dyn ConsoleStore>, documents: Arc<Documents>, shared: &Shared) -> Console {
+    Console::new(ConsoleParts {
+        store,
+        ledger: shared.ledger.clone(),
+        reader: Arc::clone(&shared.reader),
+        lists: Arc::clone(&shared.lists),
+        desk: shared.desk.clone(),
+        documents,
+        feed: shared.feed.clone(),
+        vault: Arc::clone(&shared.vault),
+        clock: Arc::clone(&shared.clock),
+        entropy: getrandom::fill,
+        lifetimes: config.console.lifetimes,
+        body_timeout: config.server.body_timeout,
+        deadline: config.server.request_deadline,
+        public_url: shared.links.public_url.clone(),
+    })
+}
+
 fn api_limits(config: &Config) -> ApiLimits {
     ApiLimits {
         body_bytes: config.server.body_limit_bytes,
@@ -211,28 +277,15 @@ impl Gateway {
             webhooks: config.webhooks.iter().map(|webhook| webhook.endpoint.clone()).collect(),
         };
         let resends = resends(&config, &store)?;
+        let console_store = if config.console.enabled { Some(console_store(&config, &store)?) } else { None };
         let desk = Desk::new(outbox_store(&config, &store)?, wake, Arc::clone(&clock));
         let (ledger, committer) =
             Ledger::start(store, rules, config.server.waiting_limit).map_err(StartError::Thread)?;
-        let api = Api::new(ApiParts {
-            tokens: config.api_tokens.clone(),
-            ledger: ledger.clone(),
+        let documents = Arc::new(Documents {
             reader: Arc::clone(&reader),
-            lists,
-            desk,
-            resends: Box::new(resends),
-            feed: feed.clone(),
-            platforms: config.platforms.iter().map(|platform| platform.partner.clone()).collect(),
+            ledger: ledger.clone(),
             vault: Arc::clone(&vault),
             links: links.clone(),
-            clock: Arc::clone(&clock),
-            limits: api_limits(&config),
-        });
-        let documents = Documents {
-            reader,
-            ledger: ledger.clone(),
-            vault: Arc::clone(&vault),
-            links,
             insurer: config.insurer.clone(),
             catalogue: Arc::clone(&catalogue),
             template,
@@ -240,9 +293,12 @@ impl Gateway {
             fonts: Fonts::embedded(),
             clock: Arc::clone(&clock),
             making: Arc::new(tokio::sync::Semaphore::new(DOCUMENTS_AT_ONCE)),
-        };
-        let inbound = inbound(&config, ledger.clone(), vault, catalogue, clock);
-        let parts = Parts { inbound: Arc::new(inbound), documents: Arc::new(documents), api, ledger: ledger.clone() };
+        });
+        let inbound = inbound(&config, ledger.clone(), Arc::clone(&vault), catalogue, Arc::clone(&clock));
+        let shared = Shared { ledger: ledger.clone(), reader, lists, desk, feed: feed.clone(), links, vault, clock };
+        let console = console_store.map(|store| console(&config, store, Arc::clone(&documents), &shared));
+        let api = api(&config, resends, &shared);
+        let parts = Parts { inbound: Arc::new(inbound), documents, api, console, ledger: ledger.clone() };
         Ok(Self { server, address, public_url, router: router(parts), ledger, feed, worker, committer })
     }
 

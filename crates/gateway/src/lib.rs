@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod console;
 pub mod documents;
 pub mod gateway;
 pub mod http;

@@ -8,6 +8,7 @@ pub(crate) mod outbox;
 pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod simulate;
+pub(crate) mod user;
 pub(crate) mod values;
 
 use std::path::Path;

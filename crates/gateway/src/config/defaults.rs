@@ -63,6 +63,12 @@ pub const SURRENDER_SYNC: bool = false;
 pub const WEBHOOK_TIMEOUT_MS: u64 = 15_000;
 /// The most pushes a second to one endpoint: more than one call at a time can reach.
 pub const WEBHOOK_CALLS_PER_SECOND: u32 = 10_000;
+/// `console.enabled`: nobody can sign in before a user is added.
+pub const CONSOLE_ENABLED: bool = true;
+/// `console.session_idle_min`.
+pub const SESSION_IDLE_MIN: u64 = 30;
+/// `console.session_max_h`: a working day.
+pub const SESSION_MAX_H: u64 = 12;
 /// `product.currencies`.
 pub const CURRENCIES: [&str; 1] = ["CNY"];
 /// `product.premium_tolerance` and `product.cny_tolerance`: one fen, what rounding to fen can make.

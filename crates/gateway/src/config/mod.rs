@@ -6,6 +6,7 @@
 //! [`sample()`] is the file that `baoqiao init` writes. `docs/configuration.md` lists all keys.
 
 mod api_token;
+mod console;
 pub mod defaults;
 mod documents;
 mod insurer;
@@ -34,6 +35,7 @@ use baoqiao_channels::access::{Access, Partner};
 use baoqiao_domain::product::Catalogue;
 use toml::de::DeTable;
 
+pub use console::ConsoleConfig;
 pub use documents::DocumentsConfig;
 pub use ledger::{LedgerConfig, LedgerUrl};
 pub use log::{LogConfig, LogFormat};
@@ -79,6 +81,8 @@ pub struct Config {
     pub webhooks: Vec<WebhookConfig>,
     /// Every `[[api_token]]`.
     pub api_tokens: Vec<ApiToken>,
+    /// `[console]`.
+    pub console: ConsoleConfig,
 }
 
 impl Config {
@@ -139,6 +143,7 @@ impl Config {
         let partners = partners.valid;
         let api_tokens = api_token::read_all(root);
         let webhooks = webhook::read_all(root);
+        let console = root.section("console", console::read);
         let access = Access::new(partners.iter().cloned(), methods).with_sources(callers);
         Self {
             source_path,
@@ -155,6 +160,7 @@ impl Config {
             platforms,
             webhooks,
             api_tokens,
+            console,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod api;
 mod bodies;
+pub mod console;
 mod documents;
 mod health;
 mod inbound;
@@ -34,6 +35,8 @@ pub struct Parts {
     pub documents: Arc<Documents>,
     /// The core system's API.
     pub api: api::Api,
+    /// The pages for people, where they are served.
+    pub console: Option<console::Console>,
     /// Health.
     pub ledger: Ledger,
 }
@@ -46,6 +49,9 @@ pub fn router(parts: Parts) -> Router {
         .route("/documents/{name}", get(documents::document).with_state(Arc::clone(&parts.documents)))
         .route("/verify/{name}", get(documents::verification).with_state(parts.documents))
         .merge(api::router(parts.api));
+    if let Some(console) = parts.console {
+        router = router.merge(console::router(console));
+    }
     for channel in CHANNELS {
         let inbound = Arc::clone(&parts.inbound);
         let receive = move |request| async move { inbound.receive(*channel, request).await };

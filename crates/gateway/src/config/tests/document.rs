@@ -16,9 +16,20 @@ fn documented() -> Vec<(&'static str, Option<&'static str>)> {
 
 /// Every key the reader asks for, as told by the refusal of a key that is nowhere known.
 fn known() -> BTreeSet<String> {
-    let tables =
-        ["", "server.", "server.tls.", "log.", "ledger.", "traffic.", "insurer.", "documents.", "outbox.", "channels."]
-            .map(str::to_owned);
+    let tables = [
+        "",
+        "server.",
+        "server.tls.",
+        "log.",
+        "ledger.",
+        "traffic.",
+        "insurer.",
+        "documents.",
+        "outbox.",
+        "console.",
+        "channels.",
+    ]
+    .map(str::to_owned);
     let channels = CHANNELS.iter().map(|channel| format!("channels.{}.", channel.name()));
     let methods = CHANNELS.iter().map(|channel| format!("channels.{}.methods.", channel.name()));
     let lines = tables.into_iter().chain(channels).chain(methods).map(|table| format!("{table}zzzzzzzzz = 1\n"));
@@ -96,6 +107,7 @@ fn the_documents_defaults_are_the_defaults() {
         assert_eq!(config.partners, minimal.partners, "{key}");
         assert_eq!(config.catalogue, minimal.catalogue, "{key}");
         assert_eq!(config.outbox, minimal.outbox, "{key}");
+        assert_eq!(config.console, minimal.console, "{key}");
         if section == "platform" {
             assert_eq!(config.platforms, parse(&format!("{MINIMAL}{PLATFORM}")).unwrap().platforms, "{key}");
         }

@@ -20,19 +20,19 @@ use crate::vault::Sealed;
 
 /// How much one call may return and look at.
 #[derive(Clone, Copy)]
-struct Share {
+pub(super) struct Share {
     items: usize,
     examined: usize,
 }
 
 impl Share {
-    fn of(items: usize) -> Self {
+    pub(super) fn of(items: usize) -> Self {
         Self { items, examined: MAX_EXAMINED }
     }
 }
 
 /// What `look` makes of each row: its place, and the item where it fits.
-fn slice<T, P: Copy>(
+pub(super) fn slice<T, P: Copy>(
     connection: &Connection,
     (query, values): (&str, Vec<Value>),
     share: Share,
@@ -55,18 +55,21 @@ fn slice<T, P: Copy>(
     Ok(Slice { items, next: None })
 }
 
-fn integer(number: u64) -> Value {
+pub(super) fn integer(number: u64) -> Value {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn fits<T: PartialEq>(wanted: Option<&T>, found: impl FnOnce() -> rusqlite::Result<T>) -> rusqlite::Result<bool> {
+pub(super) fn fits<T: PartialEq>(
+    wanted: Option<&T>,
+    found: impl FnOnce() -> rusqlite::Result<T>,
+) -> rusqlite::Result<bool> {
     match wanted {
         None => Ok(true),
         Some(wanted) => Ok(*wanted == found()?),
     }
 }
 
-fn optional_instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn optional_instant(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
     row.get::<_, Option<i64>>(column)?.map(|_| instant(row, column)).transpose()
 }
 

@@ -10,6 +10,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002_outbox.sql"),
     include_str!("migrations/0003_life.sql"),
     include_str!("migrations/0004_api.sql"),
+    include_str!("migrations/0006_console.sql"),
 ];
 
 /// Brings the schema up to date.

@@ -1,6 +1,7 @@
 //! The embedded ledger: SQLite in WAL mode, every commit synced, one writer.
 
 mod changes;
+mod console;
 mod lists;
 mod load;
 mod migrations;
@@ -20,6 +21,7 @@ use rusqlite::Connection;
 use super::store::StoreError;
 use crate::vault::{Purpose, Sealed, Vault};
 
+pub use console::SqliteConsole;
 pub use outbox::{Gate, SqliteOutbox};
 pub use reader::SqliteReader;
 pub use resends::SqliteResends;

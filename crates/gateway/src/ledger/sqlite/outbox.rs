@@ -90,7 +90,7 @@ impl SqliteOutbox {
     }
 }
 
-fn synchronous(connection: &Connection, full: bool) -> rusqlite::Result<()> {
+pub(super) fn synchronous(connection: &Connection, full: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", if full { "full" } else { "normal" })
 }
 

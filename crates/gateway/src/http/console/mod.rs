@@ -1,0 +1,159 @@
+//! `/console`: what people at the insurer look at all day.
+//!
+//! Pages are written by the server, with maud, whose templates escape whatever they are given. A page is one file in
+//! `pages`: its messages in both languages, its routes, its handlers, which translate between the form or address and what
+//! the ledger's traits ask and answer, and its templates, made of `parts`. `docs/console.md` tells how to add one.
+//!
+//! Every request goes through [`access::identify`], which makes the [`view::View`] that templates take. A handler
+//! asks for a [`access::Visit`] or, for a form, an [`order::Order`], with the role that it needs.
+
+#![allow(dead_code, reason = "the pages that use the rest are being written")]
+
+mod access;
+mod assets;
+mod cookies;
+mod failure;
+mod headers;
+mod icons;
+mod language;
+mod layout;
+mod order;
+mod pages;
+mod parts;
+mod preferences;
+mod sign_in;
+mod view;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::console::attempts::Attempts;
+use crate::console::session::Lifetimes;
+use crate::console::store::ConsoleStore;
+use crate::documents::Documents;
+use crate::ledger::Ledger;
+use crate::ledger::feed::Feed;
+use crate::ledger::lists::Lists;
+use crate::ledger::store::Reader;
+use crate::outbox::Desk;
+use crate::vault::{Entropy, Vault};
+use failure::Failure;
+
+/// What the console is made of.
+pub struct ConsoleParts {
+    /// Users, sessions, the audit log.
+    pub store: Arc<dyn ConsoleStore>,
+    /// Where orders are settled.
+    pub ledger: Ledger,
+    /// Single policies.
+    pub reader: Arc<dyn Reader>,
+    /// Lists.
+    pub lists: Arc<dyn Lists>,
+    /// The outbox.
+    pub desk: Desk,
+    /// Documents.
+    pub documents: Arc<Documents>,
+    /// Tells that events were written.
+    pub feed: Feed,
+    /// Opens what is sealed, and seals what is asked.
+    pub vault: Arc<Vault>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes for tokens.
+    pub entropy: Entropy,
+    /// How long a session lasts.
+    pub lifetimes: Lifetimes,
+    /// How long a form may take to arrive.
+    pub body_timeout: Duration,
+    /// How long an order may wait for the ledger.
+    pub deadline: Duration,
+    /// What the world calls the gateway.
+    pub public_url: String,
+}
+
+/// What the handlers work with.
+pub struct Console {
+    store: Arc<dyn ConsoleStore>,
+    ledger: Ledger,
+    reader: Arc<dyn Reader>,
+    lists: Arc<dyn Lists>,
+    desk: Desk,
+    documents: Arc<Documents>,
+    feed: Feed,
+    vault: Arc<Vault>,
+    clock: Arc<dyn Clock>,
+    entropy: Entropy,
+    lifetimes: Lifetimes,
+    body_timeout: Duration,
+    deadline: Duration,
+    is_https: bool,
+    attempts: Attempts,
+    signing_in: Arc<Semaphore>,
+}
+
+impl Console {
+    /// The console over these parts.
+    pub fn new(parts: ConsoleParts) -> Self {
+        Self {
+            store: parts.store,
+            ledger: parts.ledger,
+            reader: parts.reader,
+            lists: parts.lists,
+            desk: parts.desk,
+            documents: parts.documents,
+            feed: parts.feed,
+            vault: parts.vault,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            lifetimes: parts.lifetimes,
+            body_timeout: parts.body_timeout,
+            deadline: parts.deadline,
+            is_https: parts.public_url.starts_with("https://"),
+            attempts: Attempts::default(),
+            signing_in: Arc::new(Semaphore::new(1)),
+        }
+    }
+
+    /// Runs what blocks on a thread that may.
+    async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let this = Arc::clone(self);
+        match tokio::task::spawn_blocking(move || query(&this)).await {
+            Ok(result) => result,
+            Err(error) => Err(Failure::Unavailable(error.to_string())),
+        }
+    }
+}
+
+/// Every route of the console.
+pub(super) fn router(console: Console) -> Router {
+    let console = Arc::new(console);
+    let pages = Router::new()
+        .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
+        .route("/console/sign-out", post(sign_in::sign_out))
+        .merge(pages::routes())
+        .route("/console/{*rest}", get(no_such_page).post(no_such_page))
+        .method_not_allowed_fallback(no_such_page)
+        .route_layer(from_fn_with_state(Arc::clone(&console), access::identify));
+    Router::new()
+        .route("/console/preferences", get(preferences::set))
+        .route("/console/assets/{name}", get(assets::serve))
+        .merge(pages)
+        .layer(from_fn_with_state(Arc::clone(&console), headers::add))
+        .with_state(console)
+}
+
+async fn no_such_page() -> Failure {
+    Failure::NotFound
+}
+
+#[cfg(test)]
+mod tests;

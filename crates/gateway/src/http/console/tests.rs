@@ -1,0 +1,6 @@
+//! The console through its router, over a ledger on disk.
+
+mod frame;
+mod signing_in;
+mod users;
+mod world;

@@ -1,0 +1,325 @@
+//! The console over a ledger in a directory of its own, and a browser that keeps its cookies.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, SET_COOKIE};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+use baoqiao_channels::channel::Reply;
+use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, policy_schema};
+use baoqiao_domain::currency::Currency;
+use baoqiao_domain::idempotency::IdempotencyKey;
+use baoqiao_domain::issuing::PolicyApplication;
+use baoqiao_domain::ledger::Command;
+use baoqiao_domain::product::{AmountRange, Catalogue, DiscrepancyPolicy, Product};
+
+use crate::clock::Clock;
+use crate::console::audit::{Action, AuditEntry, AuditFilter};
+use crate::console::password::Password;
+use crate::console::role::Role;
+use crate::console::session::Lifetimes;
+use crate::console::store::{ConsoleStore, User};
+use crate::documents::{Documents, Insurer, Links};
+use crate::http::console::{Console, ConsoleParts, router};
+use crate::ledger::feed::Feed;
+use crate::ledger::lists::Lists;
+use crate::ledger::sqlite::{self, SqliteConsole, SqliteOutbox};
+use crate::ledger::store::{Arrival, Reader};
+use crate::ledger::{Asked, Committer, Ledger, Rules, Submission};
+use crate::outbox::{Desk, Wake};
+use crate::vault::keyring::Keyring;
+use crate::vault::{Purpose, Vault};
+use baoqiao_channels::origin::Origin;
+
+pub(super) const START: &str = "2026-01-02T03:04:05Z";
+/// Of every user of the tests.
+pub(super) const PASSWORD: &str = "correct horse battery";
+/// A name that would run, were it not escaped.
+pub(super) const EVIL: &str = "<script>alert(1)</script>";
+/// A name of characters that GBK and the first plane of Unicode do not have.
+pub(super) const RARE: &str = "𠮷㐱䶮";
+
+/// A clock that tests set.
+pub(super) struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.load(Ordering::Relaxed)).unwrap()
+    }
+}
+
+fn catalogue() -> Catalogue {
+    let range = |min: &str, max: &str| AmountRange { min: min.parse().unwrap(), max: max.parse().unwrap() };
+    let product = Product {
+        code: "CES".to_owned(),
+        name: "信用保险".to_owned(),
+        prefix: "CESI".parse().unwrap(),
+        sum_insured_cny: range("1", "1000000"),
+        premium_cny: range("0.01", "10000"),
+        premium_tolerance: "0.01".parse().unwrap(),
+        cny_tolerance: "0.01".parse().unwrap(),
+        currencies: vec![Currency::CNY],
+        partners: vec!["alibaba".to_owned()],
+        recovery_discrepancy: DiscrepancyPolicy::Record,
+    };
+    Catalogue::new([product]).with_surrender_sync(["alibaba".to_owned()])
+}
+
+/// What came back.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn location(&self) -> &str {
+        self.headers.get(LOCATION).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// That the page holds this text.
+    #[track_caller]
+    pub(super) fn says(&self, text: &str) -> &Self {
+        assert!(self.text.contains(text), "{text:?} is not in:\n{}", self.text);
+        self
+    }
+
+    #[track_caller]
+    pub(super) fn says_not(&self, text: &str) -> &Self {
+        assert!(!self.text.contains(text), "{text:?} is in:\n{}", self.text);
+        self
+    }
+}
+
+/// The console over a ledger.
+pub(super) struct World {
+    router: Router,
+    pub(super) store: Arc<dyn ConsoleStore>,
+    pub(super) ledger: Ledger,
+    /// Ends when the last sender is gone.
+    _committer: Committer,
+    pub(super) vault: Arc<Vault>,
+    pub(super) clock: Arc<TestClock>,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    /// A console without users.
+    pub(super) fn new() -> Self {
+        Self::at("https://gateway.test")
+    }
+
+    /// A console with a user of each role, each of its role's name.
+    pub(super) fn with_users() -> Self {
+        let world = Self::new();
+        for role in Role::ALL {
+            world.add(role.as_str(), role);
+        }
+        world
+    }
+
+    pub(super) fn at(public_url: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (keys, path) = (directory.path().join("keys.toml"), directory.path().join("ledger.db"));
+        std::fs::write(&keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
+        let vault = Arc::new(Vault::new(&Keyring::load(&keys).unwrap(), getrandom::fill));
+        let (store, reader) = sqlite::open(&path, &vault).unwrap();
+        let reader = Arc::new(reader);
+        let clock = Arc::new(TestClock(AtomicI64::new(START.parse::<Timestamp>().unwrap().as_millisecond())));
+        let time = Arc::clone(&clock) as Arc<dyn Clock>;
+        let desk = SqliteOutbox::open(&path, store.gate()).unwrap();
+        let people: Arc<dyn ConsoleStore> = Arc::new(SqliteConsole::open(&path, store.gate()).unwrap());
+        let feed = Feed::default();
+        let rules = Rules {
+            catalogue: Arc::new(catalogue()),
+            clock: Arc::clone(&time),
+            vault: Arc::clone(&vault),
+            document_url: Box::new(|number| format!("https://gateway.test/documents/{number}")),
+            stranger_records: 3,
+            wake_outbox: Wake::default(),
+            feed: feed.clone(),
+            webhooks: Vec::new(),
+        };
+        let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
+        let links = Links { public_url: public_url.to_owned(), vault: Arc::clone(&vault) };
+        let documents = Documents {
+            reader: Arc::clone(&reader) as Arc<dyn Reader>,
+            ledger: ledger.clone(),
+            vault: Arc::clone(&vault),
+            links: links.clone(),
+            insurer: Insurer { name: "示例保险".to_owned(), address: String::new(), hotline: String::new() },
+            catalogue: Arc::new(catalogue()),
+            template: Template::parse(POLICY_TEMPLATE, policy_schema()).unwrap(),
+            template_sha256: [0; 32],
+            fonts: Fonts::embedded(),
+            clock: Arc::clone(&time),
+            making: Arc::new(Semaphore::new(1)),
+        };
+        let router = router(Console::new(ConsoleParts {
+            store: Arc::clone(&people),
+            ledger: ledger.clone(),
+            reader: Arc::clone(&reader) as Arc<dyn Reader>,
+            lists: reader as Arc<dyn Lists>,
+            desk: Desk::new(desk, Wake::default(), Arc::clone(&time)),
+            documents: Arc::new(documents),
+            feed,
+            vault: Arc::clone(&vault),
+            clock: time,
+            entropy: getrandom::fill,
+            lifetimes: Lifetimes { idle: SignedDuration::from_mins(30), absolute: SignedDuration::from_hours(12) },
+            body_timeout: Duration::from_mins(1),
+            deadline: Duration::from_mins(1),
+            public_url: links.public_url,
+        }));
+        Self { router, store: people, ledger, _committer: committer, vault, clock, _directory: directory }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(super) fn advance(&self, by: SignedDuration) {
+        self.clock.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    pub(super) fn add(&self, name: &str, role: Role) {
+        let user = User {
+            name: name.to_owned(),
+            role,
+            password: Some(Password::typed(PASSWORD).hash(getrandom::fill).unwrap()),
+            issuer: None,
+            disabled_at: None,
+            added_at: self.now(),
+            signed_in_at: None,
+        };
+        let entry = AuditEntry {
+            at: self.now(),
+            user: "test".to_owned(),
+            peer: "test".to_owned(),
+            action: Action::UserAdded,
+            subject: format!("user:{name}"),
+            reason: String::new(),
+            detail: String::new(),
+        };
+        assert!(self.store.add_user(&user, &entry).unwrap());
+    }
+
+    /// What the audit log says, the newest first: user, action, subject, reason.
+    pub(super) fn audit(&self) -> Vec<(String, Action, String, String)> {
+        let records = self.store.audit(&AuditFilter::default(), None, 100).unwrap().items;
+        let entries = records.into_iter().map(|record| record.entry);
+        entries.map(|entry| (entry.user, entry.action, entry.subject, entry.reason)).collect()
+    }
+
+    /// Issues a policy; what is not said is the example's.
+    pub(super) async fn issue(&self, identifier: &str, changes: Value) -> String {
+        let mut content = json!({
+            "partner": "alibaba", "identifier": identifier, "insureId": "02", "productCode": "CES",
+            "insureTime": "2021-08-04T07:23:28Z", "effectTime": "2021-08-04T07:23:26Z", "expireTime": "2031-09-12T15:59:59Z",
+            "amount": "1018.0", "premium": "6.36", "premiumOfCny": "6.36", "currency": "CNY", "currencyRate": "1",
+            "applicantPersonalInfo": {"personName": EVIL, "personPhone": "13912312323", "personLicenseNo": "11010119900307123X"},
+            "insuredPersonalInfo": {"personName": RARE, "personLicenseNo": "31010119900307004X"},
+        });
+        content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        let application: PolicyApplication = serde_json::from_value(content).unwrap();
+        let key = IdempotencyKey { scope: "qimen/policy-issuing", key: identifier.to_owned() };
+        let arrival = Arrival {
+            received_at: self.now(),
+            channel: "qimen",
+            scope: Some("qimen/policy-issuing"),
+            caller: "alibaba".to_owned(),
+            secret_index: 0,
+            peer: "192.0.2.1".to_owned(),
+            request: self.vault.seal(Purpose::Request, b"POST / HTTP/1.1\r\n\r\n").unwrap(),
+        };
+        let asked = Asked::new(&self.vault, key, None, Command::IssuePolicy(Box::new(application)));
+        let reply = || Reply { status: 200, content_type: "application/json", body: b"{}".to_vec() };
+        let submission = Submission { arrival, asked: Ok(asked.unwrap()), render: Box::new(move |_, _| reply()) };
+        let outcome = self.ledger.submit(submission).await.unwrap().result.unwrap();
+        outcome.policy_no().unwrap().to_string()
+    }
+
+    /// A browser that knows nothing of this console yet.
+    pub(super) fn browser(&self) -> Browser<'_> {
+        Browser { world: self, cookies: BTreeMap::new(), peer: Ipv4Addr::new(192, 0, 2, 7), page: String::new() }
+    }
+
+    /// A browser in which that user has signed in.
+    pub(super) async fn signed_in(&self, name: &str) -> Browser<'_> {
+        let mut browser = self.browser();
+        browser.get("/console/sign-in").await;
+        let answer = browser.post("/console/sign-in", &[("name", name), ("password", PASSWORD)]).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+        browser.get(answer.location()).await;
+        browser
+    }
+}
+
+/// Cookies, and the page that was last shown.
+pub(super) struct Browser<'a> {
+    world: &'a World,
+    pub(super) cookies: BTreeMap<String, String>,
+    pub(super) peer: Ipv4Addr,
+    page: String,
+}
+
+impl Browser<'_> {
+    pub(super) async fn send(&mut self, request: http::request::Builder, body: String) -> Answer {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = request
+            .header(HOST, "gateway.test")
+            .header(COOKIE, cookies.join("; "))
+            .extension(Origin { address: Some(IpAddr::V4(self.peer)), certificate: None })
+            .body(Body::from(body));
+        let response = self.world.router.clone().oneshot(request.unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        for line in head.headers.get_all(SET_COOKIE) {
+            let (name, rest) = line.to_str().unwrap().split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            if value.is_empty() {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        let text = String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned();
+        Answer { status: head.status, headers: head.headers, text }
+    }
+
+    pub(super) async fn get(&mut self, path: &str) -> Answer {
+        let answer = self.send(Request::get(path), String::new()).await;
+        if answer.text.contains("form_token") {
+            self.page.clone_from(&answer.text);
+        }
+        answer
+    }
+
+    /// The token of the page that was last shown.
+    pub(super) fn form_token(&self) -> String {
+        let marked = self.page.split("name=\"form_token\" value=\"").nth(1).unwrap_or_default();
+        marked.split('"').next().unwrap().to_owned()
+    }
+
+    /// Sends a form of the page that was last shown.
+    pub(super) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = self.form_token();
+        let fields = [("form_token", token.as_str())].into_iter().chain(fields.iter().copied());
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = Request::post(path)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
+            .header("origin", "https://gateway.test");
+        self.send(request, body).await
+    }
+}
