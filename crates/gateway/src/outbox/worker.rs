@@ -139,8 +139,8 @@ impl Worker {
                 () = &mut stop => break,
                 Some(message) = self.inbox.recv() => self.take(message),
                 () = self.wake.rung() => {}
-                () = tokio::time::sleep(wait), if !wait.is_zero() => {}
-                else => {}
+                // Also where there is nothing to wait for any more: what fell due meanwhile wakes nobody.
+                () = tokio::time::sleep(wait) => {}
             }
             self.take_all();
         }

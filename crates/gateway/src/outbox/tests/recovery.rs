@@ -1,15 +1,16 @@
 //! Outages, crashes and a ledger that cannot be written.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use jiff::Timestamp;
 
 use super::*;
 use crate::ledger::sqlite::SqliteOutbox;
 use crate::ledger::store::StoreError;
-use crate::outbox::Worker;
 use crate::outbox::store::{AttemptRecord, NoticeRecord, OutboxStore, Turn, Turned};
+use crate::outbox::{Tools, Worker};
+use world::TestClock;
 
 const DAY_S: i64 = 86_400;
 
@@ -67,14 +68,37 @@ async fn a_worker_that_stops_lets_its_calls_end_and_records_them() {
     world.expect_open(1);
 }
 
-/// A store that cannot write while it is told so.
+/// A store that cannot write while it is told so, and takes its time.
 struct Fallible {
     inner: SqliteOutbox,
     failing: Arc<AtomicBool>,
+    slowness: Slowness,
+}
+
+/// Time that passes while the store works; the paused clock by itself stands then.
+#[derive(Clone, Default)]
+struct Slowness {
+    each_ms: i64,
+    total_ms: Arc<AtomicI64>,
+}
+
+impl Slowness {
+    fn pass(&self) {
+        self.total_ms.fetch_add(self.each_ms, Ordering::Relaxed);
+    }
+}
+
+struct SlowedClock(TestClock, Slowness);
+
+impl Clock for SlowedClock {
+    fn now(&self) -> Timestamp {
+        self.0.now() + SignedDuration::from_millis(self.1.total_ms.load(Ordering::Relaxed))
+    }
 }
 
 impl OutboxStore for Fallible {
     fn next_due(&mut self, partners: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        self.slowness.pass();
         self.inner.next_due(partners)
     }
 
@@ -82,6 +106,7 @@ impl OutboxStore for Fallible {
         if self.failing.load(Ordering::Relaxed) {
             return Err(StoreError { context: "recording", reason: "disk full".to_owned() });
         }
+        self.slowness.pass();
         self.inner.turn(turn)
     }
 
@@ -117,7 +142,7 @@ async fn what_the_ledger_cannot_take_is_recorded_when_it_can() {
         }
     });
     world.queue([("a", 1), ("a", 2)]);
-    let store = Fallible { inner: world.store(), failing: Arc::clone(&failing) };
+    let store = Fallible { inner: world.store(), failing: Arc::clone(&failing), slowness: Slowness::default() };
     let worker = Worker::new(store, world.lanes.clone(), world.policy, world.tools());
     let worker = tokio::spawn(worker.run(tokio::time::sleep(MINUTE)));
     tokio::time::sleep(Duration::from_secs(10)).await;
@@ -125,4 +150,19 @@ async fn what_the_ledger_cannot_take_is_recorded_when_it_can() {
     failing.store(false, Ordering::Relaxed);
     worker.await.unwrap();
     assert_eq!(world.sent("a"), [1, 2], "nothing twice");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_falls_due_while_the_worker_looks_is_sent() {
+    let world = World::new(ok);
+    let slowness = Slowness { each_ms: 5, ..Slowness::default() };
+    // The worker looks again after a second, a moment before this is due, and it is due when the look is over.
+    let due = START + SignedDuration::from_millis(1_003);
+    world.store().queue(&[world.row("alibaba", "a", 1)], due).unwrap();
+    let store = Fallible { inner: world.store(), failing: Arc::default(), slowness: slowness.clone() };
+    let clock = Arc::new(SlowedClock(world.clock.clone(), slowness));
+    let tools = Tools { clock, ..world.tools() };
+    let worker = Worker::new(store, world.lanes.clone(), world.policy, tools);
+    worker.run(tokio::time::sleep(MINUTE)).await;
+    assert_eq!(world.sent("a"), [1]);
 }
