@@ -11,6 +11,7 @@ use fastrand::Rng;
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use baoqiao_channels::access::Secret;
 use baoqiao_channels::channel::RawRequest;
@@ -27,6 +28,8 @@ use super::scenario::{Action, Decision, Scenario, Script, Subject};
 pub(super) struct Desk {
     apps: HashMap<String, Secret>,
     state: Mutex<State>,
+    /// How many calls there have been.
+    total: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl Desk {
     pub(super) fn new(apps: HashMap<String, Secret>, scenario: Scenario, keep: usize) -> Self {
         let request_ids = Rng::with_seed(scenario.seed);
         let state = State { script: Script::new(scenario), record: Record::new(keep), request_ids };
-        Self { apps, state: Mutex::new(state) }
+        Self { apps, state: Mutex::new(state), total: watch::Sender::new(0) }
     }
 
     /// A panic elsewhere leaves counters and a list, which stay good.
@@ -76,6 +79,11 @@ impl Desk {
         (state.record.after(after), state.record.total())
     }
 
+    /// Tells how many calls there have been, each time that there is one more.
+    pub(super) fn total(&self) -> watch::Receiver<u64> {
+        self.total.subscribe()
+    }
+
     pub(super) fn forget(&self) {
         self.state().record.clear();
     }
@@ -87,10 +95,12 @@ impl Desk {
         let checked = check(&call, &Rules { apps: &self.apps, any_method }, now);
         let mut state = self.state();
         let request_id = request_id(&mut state.request_ids);
-        match checked {
+        let reaction = match checked {
             Err(refused) => state.refuse(call, refused, request_id, now),
             Ok(interface) => state.serve(call, interface, request_id, now),
-        }
+        };
+        self.total.send_replace(state.record.total());
+        reaction
     }
 }
 

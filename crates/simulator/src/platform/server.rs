@@ -128,6 +128,15 @@ impl Platform {
         received
     }
 
+    /// Returns when what has been received is as `done` wants it: asked now, and after each further call.
+    pub async fn until(&self, mut done: impl FnMut(&[Arc<Received>]) -> bool) {
+        let mut total = self.desk.total();
+        while !done(&self.received()) {
+            // The desk lives as long as the platform: there is always another.
+            let _ = total.changed().await;
+        }
+    }
+
     /// Behaves so from now on; what the scenario before had counted is forgotten.
     pub fn play(&self, scenario: Scenario) {
         self.desk.play(scenario);

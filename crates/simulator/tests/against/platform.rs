@@ -89,6 +89,20 @@ fn the_documents_examples_are_taken_and_shown() {
 }
 
 #[test]
+fn who_waits_for_a_call_is_woken_by_it() {
+    run(async {
+        let platform = platform("").await;
+        let waiting = platform.until(|received| received.len() == 2);
+        let calling = async {
+            send(&platform, &auction()).await.unwrap();
+            send(&platform, &auction()).await.unwrap();
+        };
+        tokio::join!(waiting, calling);
+        platform.until(|received| received.len() == 2).await;
+    });
+}
+
+#[test]
 fn json_comes_compressed_where_it_may() {
     run(async {
         let platform = platform("").await;
