@@ -8,6 +8,8 @@
     reason = "whatever fails here fails the test"
 )]
 
+pub mod gateway;
+pub mod http;
 mod postgres;
 
 pub use postgres::Postgres;

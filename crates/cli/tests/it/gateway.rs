@@ -1,9 +1,7 @@
 //! A gateway of the real binary in a directory of its own.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::thread::JoinHandle;
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
 use baoqiao_channels::access::Secret;
@@ -12,6 +10,7 @@ use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_simulator::client::Client;
 use baoqiao_simulator::example::{ISSUING_METHOD, ISSUING_REQUEST};
 use baoqiao_simulator::qimen::{Answer, Call, Charset, Document, SignedRequest};
+use baoqiao_testkit::gateway::{RunningGateway, serve};
 use serde_json::{Map, Value};
 
 pub(crate) const APP_KEY: &str = "24589063";
@@ -29,8 +28,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 /// A directory with a sample configuration, and the gateway that serves it.
 pub(crate) struct Gateway {
     directory: tempfile::TempDir,
-    process: Child,
-    log: Option<JoinHandle<String>>,
+    running: RunningGateway,
     pub(crate) url: String,
     client: Client,
 }
@@ -50,8 +48,9 @@ impl Gateway {
         let config = directory.path().join("baoqiao.toml");
         let sample = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, change(sample)).unwrap();
-        let (process, url, log) = serve(&config);
-        Self { directory, process, log: Some(log), url, client: Client::new(Duration::from_secs(20)).unwrap() }
+        let running = start(&config);
+        let url = running.url().to_owned();
+        Self { directory, running, url, client: Client::new(Duration::from_secs(20)).unwrap() }
     }
 
     /// Host and port.
@@ -69,22 +68,19 @@ impl Gateway {
 
     /// Ends the process at once, as a power failure does, and starts it again.
     pub(crate) fn kill_and_restart(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        let (process, url, log) = serve(&self.config());
-        (self.process, self.url, self.log) = (process, url, Some(log));
+        self.running.kill();
+        self.running = start(&self.config());
+        self.running.url().clone_into(&mut self.url);
     }
 
     /// Asks the process to stop, and waits until it has.
-    pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
-        let asked = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status().unwrap();
-        assert!(asked.success());
-        self.process.wait().unwrap()
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.running.stop()
     }
 
-    /// All that a gateway that has stopped logged after it was ready.
+    /// All that a gateway that has stopped logged.
     pub(crate) fn log(&mut self) -> String {
-        self.log.take().unwrap().join().unwrap()
+        self.running.log()
     }
 
     pub(crate) async fn send(&self, signed: &SignedRequest) -> Answer {
@@ -111,35 +107,9 @@ impl Gateway {
     }
 }
 
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Starts the server and waits for its line that tells the address.
-fn serve(config: &Path) -> (Child, String, JoinHandle<String>) {
-    let mut process = Command::new(env!("CARGO_BIN_EXE_baoqiao"))
-        .args(["serve", "--config", config.to_str().unwrap()])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-    let mut said = Vec::new();
-    let url = loop {
-        let Some(line) = lines.next() else { panic!("the gateway did not start: {said:?}") };
-        let line = line.unwrap();
-        let address = line.split_once("address=").or_else(|| line.split_once("\"address\":\""));
-        if let Some((_, rest)) = address {
-            let address: String = rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
-            break format!("http://{address}");
-        }
-        said.push(line);
-    };
-    // The pipe is read on, so that a log that nobody wants never blocks the gateway.
-    let log = std::thread::spawn(move || lines.map_while(Result::ok).map(|line| line + "\n").collect());
-    (process, url, log)
+fn start(config: &Path) -> RunningGateway {
+    let started = RunningGateway::start(serve(Path::new(env!("CARGO_BIN_EXE_baoqiao")), config));
+    started.unwrap_or_else(|said| panic!("the gateway did not start: {said}"))
 }
 
 pub(crate) fn example() -> Call {
@@ -164,20 +134,6 @@ pub(crate) fn field(answer: &Answer, path: &[&str]) -> String {
     value.as_str().unwrap_or_else(|| panic!("{path:?} in {}", answer.text())).to_owned()
 }
 
-/// A plain GET, since a customer's browser is no simulator.
 pub(crate) async fn http_get(url: &str, headers: &[(&str, &str)]) -> (u16, http::HeaderMap, Vec<u8>) {
-    use http_body_util::BodyExt;
-    let uri: http::Uri = url.parse().unwrap();
-    let stream = tokio::net::TcpStream::connect(uri.authority().unwrap().as_str()).await.unwrap();
-    let io = hyper_util::rt::TokioIo::new(stream);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
-    tokio::spawn(connection);
-    let mut request = http::Request::get(uri.path_and_query().unwrap().as_str()).header("host", "gateway");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let request = request.body(http_body_util::Empty::<bytes::Bytes>::new()).unwrap();
-    let response = sender.send_request(request).await.unwrap();
-    let (head, body) = response.into_parts();
-    (head.status.as_u16(), head.headers, body.collect().await.unwrap().to_bytes().to_vec())
+    baoqiao_testkit::http::get(url, headers).await.unwrap()
 }
