@@ -60,3 +60,6 @@ if cargo nextest --version >/dev/null 2>&1; then
 else
     cargo test --workspace --all-targets --locked
 fi
+
+step 'crash suite, in short'
+cargo test -p baoqiao --test crash --locked --quiet -- --ignored --skip soak --nocapture

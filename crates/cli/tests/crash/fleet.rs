@@ -1,0 +1,132 @@
+//! The gateways: one directory with a configuration and keys, and a process for each node.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use baoqiao_testkit::gateway::{RunningGateway, StartingGateway, serve};
+use fastrand::Rng;
+use tokio::sync::watch;
+use tokio::task::block_in_place;
+
+pub(crate) const APP_KEY: &str = "24589063";
+pub(crate) const SECRET: &str = "helloworld";
+pub(crate) const TOKEN: &str = "a-token-of-the-crash-suite-0123456789";
+
+const BINARY: &str = env!("CARGO_BIN_EXE_baoqiao");
+
+/// Where the nodes that are up listen; cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Addresses(watch::Receiver<Vec<Option<String>>>);
+
+impl Addresses {
+    async fn up(&self) -> Vec<String> {
+        let mut addresses = self.0.clone();
+        let known = addresses.wait_for(|nodes| nodes.iter().any(Option::is_some)).await;
+        known.unwrap().iter().flatten().cloned().collect()
+    }
+
+    /// A node that is up, or was a moment ago; waits until there is one.
+    pub(crate) async fn choose(&self, rng: &mut Rng) -> String {
+        let up = self.up().await;
+        up[rng.usize(..up.len())].clone()
+    }
+
+    /// The first node that is up.
+    pub(crate) async fn any(&self) -> String {
+        self.up().await.swap_remove(0)
+    }
+}
+
+/// The nodes.
+pub(crate) struct Fleet {
+    directory: Option<tempfile::TempDir>,
+    nodes: Vec<Option<RunningGateway>>,
+    addresses: watch::Sender<Vec<Option<String>>>,
+}
+
+impl Fleet {
+    /// So many nodes of one configuration, none of them started.
+    pub(crate) fn new(nodes: usize, platform_url: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("baoqiao-crash-").tempdir().unwrap();
+        write_configuration(directory.path(), platform_url);
+        Self {
+            directory: Some(directory),
+            nodes: (0..nodes).map(|_| None).collect(),
+            addresses: watch::Sender::new(vec![None; nodes]),
+        }
+    }
+
+    pub(crate) fn addresses(&self) -> Addresses {
+        Addresses(self.addresses.subscribe())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.as_ref().unwrap().path()
+    }
+
+    /// Ends the nodes and leaves the directory behind, with the log of each, for people to look into.
+    pub(crate) fn keep(&mut self) -> PathBuf {
+        for (node, running) in self.nodes.iter_mut().enumerate() {
+            let Some(mut running) = running.take() else { continue };
+            running.kill();
+            std::fs::write(self.directory.as_ref().unwrap().path().join(format!("node-{node}.log")), running.log())
+                .unwrap();
+        }
+        self.directory.take().unwrap().keep()
+    }
+
+    fn config(&self) -> PathBuf {
+        self.directory().join("baoqiao.toml")
+    }
+
+    /// Starts a node and waits until it is ready.
+    pub(crate) fn start(&mut self, node: usize) {
+        let started = block_in_place(|| RunningGateway::start(serve(Path::new(BINARY), &self.config())));
+        let running = started.unwrap_or_else(|said| panic!("a gateway did not start: {said}"));
+        self.addresses.send_modify(|addresses| addresses[node] = Some(running.url().to_owned()));
+        self.nodes[node] = Some(running);
+    }
+
+    /// Starts a node that is down and kills it after so long, whether or not it is ready by then.
+    pub(crate) async fn start_in_vain(&mut self, life: Duration) {
+        let starting = StartingGateway::spawn(serve(Path::new(BINARY), &self.config()));
+        tokio::time::sleep(life).await;
+        block_in_place(|| starting.kill());
+    }
+
+    /// Kills a node. Clients learn of it by their connections, as they would.
+    pub(crate) fn kill(&mut self, node: usize) {
+        if let Some(mut running) = self.nodes[node].take() {
+            block_in_place(|| running.kill());
+        }
+        self.addresses.send_modify(|addresses| addresses[node] = None);
+    }
+}
+
+/// What `baoqiao init` writes, with a token for the API, a platform that bears more, and less patience with it.
+fn write_configuration(directory: &Path, platform_url: &str) {
+    let path = directory.to_str().unwrap();
+    let init = ["init", "--dir", path, "--listen", "127.0.0.1:0", "--app-key", APP_KEY, "--secret", SECRET];
+    let made = std::process::Command::new(BINARY).args(init).args(["--platform", platform_url]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let config = directory.join("baoqiao.toml");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    for (from, to) in [
+        ("\ncalls_per_second = 50\n", "\ncalls_per_second = 10000\n"),
+        ("\nburst = 50\n", "\nburst = 10000\n"),
+        ("\ntimeout_ms = 10000\n", "\ntimeout_ms = 500\n"),
+        ("\nfirst_retry_ms = 1000\n", "\nfirst_retry_ms = 20\n"),
+        ("\nlongest_retry_ms = 300000\n", "\nlongest_retry_ms = 500\n"),
+    ] {
+        assert_eq!(text.matches(from).count(), 1, "{from:?} in the sample");
+        text = text.replace(from, to);
+    }
+    let scopes = r#"["policies:read", "recoveries:read", "events:read", "policies:surrender", "auctions:report"]"#;
+    let _ = writeln!(text, "\n[[api_token]]\nname = \"core\"\ntoken = \"{TOKEN}\"\nscopes = {scopes}");
+    std::fs::write(&config, text).unwrap();
+}

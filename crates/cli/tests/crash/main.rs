@@ -1,0 +1,19 @@
+//! The crash suite: whatever is killed, whenever, what was acknowledged stays.
+//!
+//! Clients with a seeded script call gateways of the real binary, which are killed at random moments while the platform
+//! that they notify misbehaves. Afterwards everything is asked back. [`check`] judges by what clients sent and were
+//! answered, and by what the platform took, alone. `docs/reliability.md` tells what was found.
+//!
+//! The long tests are ignored unless asked for: `scripts/test.sh` runs them once, `scripts/soak.sh` for as long as wanted.
+
+#![cfg(test)]
+
+mod campaign;
+mod census;
+mod check;
+mod client;
+mod fleet;
+mod journal;
+mod order;
+mod script;
+mod starting;
