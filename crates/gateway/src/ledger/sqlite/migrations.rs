@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0003_life.sql"),
     include_str!("migrations/0004_api.sql"),
     include_str!("migrations/0006_console.sql"),
+    include_str!("migrations/0007_traffic.sql"),
 ];
 
 /// Brings the schema up to date.
