@@ -8,4 +8,5 @@ mod gateway;
 mod issuing;
 mod life;
 mod limits;
+mod messages;
 mod tls;
