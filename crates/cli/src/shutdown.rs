@@ -6,7 +6,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    _file_size: Signal,
 }
+
+/// SIGXFSZ: a file would grow over the process's limit (`ulimit -f`). Listened to, it is an error of that write, and
+/// not the end of the process.
+const FILE_SIZE: SignalKind = SignalKind::from_raw(25);
 
 impl Signals {
     /// Listens.
@@ -15,7 +20,7 @@ impl Signals {
     /// When the system does not let signals be listened to.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Self { interrupt, terminate })
+        Ok(Self { interrupt, terminate, _file_size: signal(FILE_SIZE)? })
     }
 
     /// Completes on the next of them.

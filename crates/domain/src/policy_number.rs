@@ -15,6 +15,8 @@ use crate::time::compact_day_gmt8;
 
 /// The fewest characters of a sequence; a longer one is written when the first billion is used up.
 const SEQUENCE_WIDTH: usize = 6;
+/// The greatest sequence: what the signed integers of a database hold. A text with a greater one names no policy.
+const MAX_SEQUENCE: u64 = i64::MAX.unsigned_abs();
 const DAY_WIDTH: usize = 8;
 
 /// The letters a product's policy numbers begin with: one to eight of `A` to `Z`.
@@ -97,7 +99,8 @@ impl FromStr for PolicyNumber {
             .and_then(|index| u16::try_from(index).ok())
             .and_then(Bucket::new)
             .ok_or(InvalidPolicyNumber)?;
-        let sequence = parse_base32(sequence).ok_or(InvalidPolicyNumber)?;
+        let sequence =
+            parse_base32(sequence).filter(|sequence| *sequence <= MAX_SEQUENCE).ok_or(InvalidPolicyNumber)?;
         Ok(Self { text: text.to_owned(), bucket, sequence })
     }
 }
@@ -179,6 +182,8 @@ mod tests {
             "20211201Q000F0001",
             "PBDI20211201Q0000F0001",
             "保单",
+            // 2⁶³: one more than a database holds.
+            "PBDI20211201Q008000000000000",
         ] {
             assert_eq!(text.parse::<PolicyNumber>(), Err(InvalidPolicyNumber), "{text}");
         }
@@ -193,7 +198,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_number_parses_back(bucket in 0_u16..1024, sequence in any::<u64>(), second in 0_i64..4_000_000_000) {
+        fn every_number_parses_back(bucket in 0_u16..1024, sequence in 0..=MAX_SEQUENCE, second in 0_i64..4_000_000_000) {
             let issued_at = Timestamp::from_second(second).unwrap();
             let number = PolicyNumber::new(&prefix(), issued_at, Bucket::new(bucket).unwrap(), sequence);
             prop_assert_eq!(number.as_str().parse::<PolicyNumber>(), Ok(number));

@@ -293,12 +293,14 @@ impl Gateway {
             fonts: Fonts::embedded(),
             clock: Arc::clone(&clock),
             making: Arc::new(tokio::sync::Semaphore::new(DOCUMENTS_AT_ONCE)),
+            deadline: config.server.request_deadline,
         });
         let inbound = inbound(&config, ledger.clone(), Arc::clone(&vault), catalogue, Arc::clone(&clock));
         let shared = Shared { ledger: ledger.clone(), reader, lists, desk, feed: feed.clone(), links, vault, clock };
         let console = console_store.map(|store| console(&config, store, Arc::clone(&documents), &shared));
         let api = api(&config, resends, &shared);
-        let parts = Parts { inbound: Arc::new(inbound), documents, api, console, ledger: ledger.clone() };
+        let parts =
+            Parts { inbound: Arc::new(inbound), documents, api: Arc::new(api), console, ledger: ledger.clone() };
         Ok(Self { server, address, public_url, router: router(parts), ledger, feed, worker, committer })
     }
 
@@ -380,6 +382,7 @@ fn inbound(
         vault,
         clock,
         limits,
+        deadlines: config.deadlines.clone(),
         strangers: Allowance::new(config.traffic.stranger_records_per_minute),
         bodies: BodyBudget::new(BODIES_KIB),
     }

@@ -40,7 +40,12 @@ impl Gateway {
 
     /// Starts with the sample configuration changed.
     pub(crate) fn start_with(change: impl FnOnce(String) -> String) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::start_in(&std::env::temp_dir(), change)
+    }
+
+    /// Starts in a folder of its own below `parent`.
+    pub(crate) fn start_in(parent: &Path, change: impl FnOnce(String) -> String) -> Self {
+        let directory = tempfile::tempdir_in(parent).unwrap();
         let path = directory.path().to_str().unwrap();
         let init = ["init", "--dir", path, "--listen", "127.0.0.1:0", "--app-key", APP_KEY, "--secret", SECRET];
         let made = baoqiao(init);
@@ -69,8 +74,17 @@ impl Gateway {
     /// Ends the process at once, as a power failure does, and starts it again.
     pub(crate) fn kill_and_restart(&mut self) {
         self.running.kill();
+        self.restart();
+    }
+
+    /// Starts again after the process has ended.
+    pub(crate) fn restart(&mut self) {
         self.running = start(&self.config());
         self.running.url().clone_into(&mut self.url);
+    }
+
+    pub(crate) fn process_id(&self) -> u32 {
+        self.running.pid()
     }
 
     /// Asks the process to stop, and waits until it has.

@@ -7,10 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::gateway::{Gateway, baoqiao, call_of, example, field, text};
 
-const RECOVERY: &str = include_str!("../../../channels/src/qimen/golden/recovery/example.json");
+pub(crate) const RECOVERY: &str = include_str!("../../../channels/src/qimen/golden/recovery/example.json");
 
 /// Posts to Avatar's address, as the document prints the notice, for that policy.
-async fn rescind(gateway: &Gateway, policy_no: &str, uuid: &str) -> String {
+pub(crate) async fn rescind(gateway: &Gateway, policy_no: &str, uuid: &str) -> String {
     let body = json!({
         "head": {
             "interfaceType": "proposalOrder", "orderNo": "QS221219154313290T12K25", "policySource": "HN_HT_QNW",

@@ -125,7 +125,7 @@ async fn a_strangers_trace_is_short_however_long_the_message() {
 }
 
 /// Holds the ledger's write lock, as a backup or a person with a shell may.
-fn lock(gateway: &Gateway) -> rusqlite::Connection {
+pub(crate) fn lock(gateway: &Gateway) -> rusqlite::Connection {
     let connection = rusqlite::Connection::open(gateway.directory().join("ledger.db")).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE").unwrap();
     connection

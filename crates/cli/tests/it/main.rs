@@ -4,9 +4,9 @@
 
 mod commands;
 mod documents;
+mod failures;
 mod gateway;
 mod issuing;
 mod life;
 mod limits;
-mod messages;
 mod tls;

@@ -12,24 +12,25 @@ use super::reader::{Item, Section};
 const EXPECTED: &str = "a method name of letters, digits, dots, hyphens and underscores";
 
 /// An interface's method name, and where the file gives it.
-struct Named<'a> {
+pub(super) struct Named<'a> {
     scope: &'static str,
     method: &'a str,
     item: Option<Item<'a>>,
 }
 
+/// The method names of a channel's interfaces; none in a channel without such names.
+pub(super) fn of_channel<'a>(section: &Section<'a>, channel: &dyn Channel) -> Vec<Named<'a>> {
+    let interfaces = channel.interfaces();
+    if interfaces.iter().all(|interface| interface.default_method().is_none()) {
+        return Vec::new();
+    }
+    section.section("methods", |section| {
+        interfaces.iter().filter_map(|interface| name(section, channel.name(), *interface)).collect()
+    })
+}
+
 /// Method names to interface scopes, each name for one interface.
-pub(super) fn read(section: &Section<'_>, channels: &[&dyn Channel]) -> HashMap<String, &'static str> {
-    let has_methods = |channel: &&&dyn Channel| channel.interfaces().iter().any(|one| one.default_method().is_some());
-    let of_channel = |channel: &&dyn Channel| {
-        section.section(channel.name(), |section| {
-            section.section("methods", |section| {
-                let interfaces = channel.interfaces().iter();
-                interfaces.filter_map(|interface| name(section, channel.name(), *interface)).collect::<Vec<_>>()
-            })
-        })
-    };
-    let named: Vec<Named<'_>> = channels.iter().filter(has_methods).flat_map(of_channel).collect();
+pub(super) fn distinct(named: Vec<Named<'_>>) -> HashMap<String, &'static str> {
     for (index, one) in named.iter().enumerate() {
         let before = named.iter().take(index).find(|other| other.method == one.method);
         let Some(before) = before else { continue };
@@ -66,12 +67,10 @@ mod tests {
 
     use baoqiao_channels::access::Access;
     use baoqiao_channels::channel::{CallResult, Decoded, RawRequest, Reply, Verified};
-    use baoqiao_channels::explain::{Evidence, Explanation, Known};
     use baoqiao_channels::origin::Origin;
     use baoqiao_domain::product::Catalogue;
     use baoqiao_domain::refusal::Refusal;
     use jiff::Timestamp;
-    use serde_json::{Map, Value};
     use toml::de::DeTable;
 
     use super::super::reader::Source;
@@ -103,12 +102,6 @@ mod tests {
         ) -> Result<Verified<'a>, Refusal> {
             unreachable!()
         }
-        fn explain(&self, _: &Evidence, _: &Known<'_>, _: Timestamp) -> Explanation {
-            unreachable!()
-        }
-        fn fields(&self, _: &RawRequest) -> Result<Map<String, Value>, Refusal> {
-            unreachable!()
-        }
         fn unknown_interface(&self, _: &Verified<'_>) -> Refusal {
             unreachable!()
         }
@@ -138,7 +131,8 @@ mod tests {
     fn read_from(text: &str) -> Result<HashMap<String, &'static str>, String> {
         let root = DeTable::parse(text).unwrap();
         let source = Source::new(text, Path::new("/"), &|_| None);
-        let methods = Section::root(&source, root.get_ref(), |section| read(section, &[&Pair]));
+        let of_pair = |section: &Section<'_>| distinct(section.section("pair", |pair| of_channel(pair, &Pair)));
+        let methods = Section::root(&source, root.get_ref(), of_pair);
         if source.has_problems() { Err(source.into_error(Path::new("f")).to_string()) } else { Ok(methods) }
     }
 

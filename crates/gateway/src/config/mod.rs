@@ -6,6 +6,7 @@
 //! [`sample()`] is the file that `baoqiao init` writes. `docs/configuration.md` lists all keys.
 
 mod api_token;
+mod channels;
 mod console;
 pub mod defaults;
 mod documents;
@@ -27,12 +28,13 @@ mod suggest;
 mod traffic;
 mod webhook;
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use baoqiao_channels::CHANNELS;
 use baoqiao_channels::access::{Access, Partner};
-use baoqiao_channels::explain::SpareSecret;
 use baoqiao_domain::product::Catalogue;
 use toml::de::DeTable;
 
@@ -60,6 +62,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// `[log]`.
     pub log: LogConfig,
+    /// How long a call may wait for the ledger, by the channel's name.
+    pub deadlines: HashMap<&'static str, Duration>,
     /// `[ledger]`.
     pub ledger: LedgerConfig,
     /// `[traffic]`.
@@ -74,8 +78,6 @@ pub struct Config {
     pub access: Access,
     /// Every `[[product]]`, what every `[[policy_source]]` may do, and which partners want surrender information.
     pub catalogue: Catalogue,
-    /// The secrets that are never accepted, and tried when a signature is explained.
-    pub spare_secrets: Vec<SpareSecret>,
     /// `[outbox]`.
     pub outbox: Policy,
     /// Every `[[platform]]`.
@@ -135,7 +137,7 @@ impl Config {
         let documents = root.section("documents", documents::read);
         let outbox = root.section("outbox", |section| outbox::read(section, server.shutdown_grace));
         let platforms = platform::read_all(root);
-        let methods = root.section("channels", |channels| methods::read(channels, CHANNELS));
+        let channels = root.section("channels", |section| channels::read(section, CHANNELS, server.request_deadline));
         let partners = partner::read_all(root);
         let products = product::read_all(root, &partners.ids);
         let has_client_ca = server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
@@ -143,15 +145,16 @@ impl Config {
         let (callers, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
         let catalogue =
             Catalogue::new(products.valid).with_sources(sources).with_surrender_sync(partners.surrender_sync);
-        let (partners, spare_secrets) = (partners.valid, partners.spare_secrets);
+        let partners = partners.valid;
         let api_tokens = api_token::read_all(root);
         let webhooks = webhook::read_all(root);
         let console = root.section("console", console::read);
-        let access = Access::new(partners.iter().cloned(), methods).with_sources(callers);
+        let access = Access::new(partners.iter().cloned(), channels.methods).with_sources(callers);
         Self {
             source_path,
             server,
             log,
+            deadlines: channels.deadlines,
             ledger,
             traffic,
             insurer,
@@ -159,7 +162,6 @@ impl Config {
             partners,
             access,
             catalogue,
-            spare_secrets,
             outbox,
             platforms,
             webhooks,

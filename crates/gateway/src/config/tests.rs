@@ -79,6 +79,7 @@ fn a_minimal_file_has_every_default() {
     assert_eq!(config.server.listen, defaults::LISTEN);
     assert_eq!(config.server.public_url, None);
     assert_eq!(config.server.request_deadline.as_secs(), 3);
+    assert_eq!(config.deadlines["qimen"].as_secs(), 3);
     assert_eq!(config.ledger.url, LedgerUrl::Sqlite("/etc/baoqiao/ledger.db".into()));
     assert_eq!(config.documents.template, None);
     assert_eq!(config.partners[0].timestamp_window_s, 600);
@@ -87,6 +88,13 @@ fn a_minimal_file_has_every_default() {
     assert_eq!(product.cny_tolerance, "0.01".parse().unwrap());
     assert!(config.access.partner("12345678").is_some());
     assert!(!format!("{config:?}").contains("hidden"));
+}
+
+#[test]
+fn a_channel_may_have_a_deadline_of_its_own() {
+    let text = format!("server.request_deadline_ms = 2500\nchannels.avatar.deadline_ms = 800\n{MINIMAL}");
+    let deadlines = parse(&text).unwrap().deadlines;
+    assert_eq!((deadlines["qimen"].as_millis(), deadlines["avatar"].as_millis()), (2_500, 800));
 }
 
 #[test]

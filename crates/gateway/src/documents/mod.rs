@@ -3,6 +3,7 @@
 mod content;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -87,6 +88,9 @@ pub enum DocumentError {
     /// The task that made it ended.
     #[error("making a document was cut off")]
     CutOff,
+    /// The ledger was not read in time.
+    #[error("the ledger did not answer in time")]
+    Late,
 }
 
 /// Makes, keeps and finds documents.
@@ -113,6 +117,8 @@ pub struct Documents {
     pub clock: Arc<dyn Clock>,
     /// How many may be laid out at once.
     pub making: Arc<Semaphore>,
+    /// How long the ledger is waited for.
+    pub deadline: Duration,
 }
 
 impl Documents {
@@ -121,9 +127,7 @@ impl Documents {
     /// # Errors
     /// See [`DocumentError`].
     pub async fn of_policy(self: &Arc<Self>, policy_no: PolicyNumber) -> Result<Option<Document>, DocumentError> {
-        let this = Arc::clone(self);
-        let found = tokio::task::spawn_blocking(move || this.find(&policy_no)).await;
-        let record = match found.map_err(|_| DocumentError::CutOff)?? {
+        let record = match self.read(move |this| this.find(&policy_no)).await? {
             Found::Nothing => return Ok(None),
             Found::Kept(document) => return Ok(Some(document)),
             Found::NotMade(record) => record,
@@ -136,7 +140,7 @@ impl Documents {
             this.make(&record)
         });
         let (document, row) = made.await.map_err(|_| DocumentError::CutOff)??;
-        self.ledger.keep_document(row).await?;
+        self.ledger.keep_document(row, self.deadline).await?;
         Ok(Some(document))
     }
 
@@ -145,9 +149,18 @@ impl Documents {
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn policy(self: &Arc<Self>, policy_no: PolicyNumber) -> Result<Option<PolicyRecord>, DocumentError> {
+        self.read(move |this| Ok(this.reader.policy(&policy_no)?)).await
+    }
+
+    /// Runs what blocks on a thread that may, and waits for it for as long as there is time.
+    async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        query: impl FnOnce(&Self) -> Result<T, DocumentError> + Send + 'static,
+    ) -> Result<T, DocumentError> {
         let this = Arc::clone(self);
-        let read = tokio::task::spawn_blocking(move || this.reader.policy(&policy_no)).await;
-        Ok(read.map_err(|_| DocumentError::CutOff)??)
+        let reading = tokio::task::spawn_blocking(move || query(&this));
+        let read = tokio::time::timeout(self.deadline, reading).await.map_err(|_| DocumentError::Late)?;
+        read.map_err(|_| DocumentError::CutOff)?
     }
 
     fn find(&self, policy_no: &PolicyNumber) -> Result<Found, DocumentError> {

@@ -1,5 +1,7 @@
 //! The one way in for platforms: read, authenticate, decode, settle, reply — the same for every channel.
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
@@ -27,7 +29,6 @@ use super::strangers::Allowance;
 use crate::clock::Clock;
 use crate::ledger::store::{Arrival, Verdict};
 use crate::ledger::{Answered, Asked, Ledger, Stranger, Submission};
-use crate::record;
 use crate::vault::{Purpose, Vault, VaultError};
 
 /// Bounds on what a caller may cost.
@@ -37,7 +38,7 @@ pub struct InboundLimits {
     pub body_bytes: usize,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
-    /// The platform's patience: an answer later than this is of no use.
+    /// How long a call may wait for the ledger, in a channel without a deadline of its own.
     pub deadline: Duration,
     /// How much of a stranger's body is kept, in bytes.
     pub stranger_body_bytes: usize,
@@ -57,6 +58,8 @@ pub struct Inbound {
     pub clock: Arc<dyn Clock>,
     /// Bounds.
     pub limits: InboundLimits,
+    /// The patience of each channel's platforms, by the channel's name: an answer later than this is of no use.
+    pub deadlines: HashMap<&'static str, Duration>,
     /// How many strangers are remembered.
     pub strangers: Allowance,
     /// Room for bodies.
@@ -71,6 +74,8 @@ struct Call {
     path: String,
     origin: Origin,
     received_at: Timestamp,
+    /// How long its caller will wait for the ledger.
+    patience: Duration,
 }
 
 impl Call {
@@ -105,21 +110,28 @@ impl Inbound {
         let started = tokio::time::Instant::now();
         let (mut head, body) = request.into_parts();
         let origin = head.extensions.remove::<Origin>().unwrap_or_default();
-        let read = tokio::time::timeout(self.limits.body_timeout, self.read(&head.headers, body)).await;
-        let (body, _room, refusal) = match read {
-            Ok(Ok((body, room))) => (body, room, None),
-            Ok(Err(Unread::TooLarge)) => {
+        let deadline = self.deadlines.get(channel.name()).copied().unwrap_or(self.limits.deadline);
+        let room = self.room(&head.headers, deadline).await;
+        let patience = deadline.saturating_sub(started.elapsed());
+        let read = match &room {
+            Ok(_) => self.read(body).await,
+            Err(unread) => Err(*unread),
+        };
+        let (body, refusal) = match read {
+            Ok(body) => (body, None),
+            Err(Unread::TooLarge) => {
                 let limit_bytes = self.limits.body_bytes;
-                (Bytes::new(), None, Some(Refusal::BodyTooLarge { limit_bytes }))
+                (Bytes::new(), Some(Refusal::BodyTooLarge { limit_bytes }))
             }
-            Ok(Err(Unread::Broken)) => return unread(StatusCode::BAD_REQUEST, &origin),
-            Err(_) => return unread(StatusCode::REQUEST_TIMEOUT, &origin),
+            Err(Unread::NoRoom) => (Bytes::new(), Some(Refusal::Busy)),
+            Err(Unread::Broken) => return unread(StatusCode::BAD_REQUEST, &origin),
+            Err(Unread::Late) => return unread(StatusCode::REQUEST_TIMEOUT, &origin),
         };
         let query = Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes());
         let raw = RawRequest { query, headers: head.headers, body };
         let interface = channel.interface(&raw, &self.access);
         let path = head.uri.path().to_owned();
-        let call = Call { channel, interface, raw, path, origin, received_at: self.clock.now() };
+        let call = Call { channel, interface, raw, path, origin, received_at: self.clock.now(), patience };
         let (answered, trace) = match refusal {
             Some(refusal) => self.refuse_unread(&call, refusal),
             None => self.answer(&call).await,
@@ -130,15 +142,24 @@ impl Inbound {
         response(answered.reply)
     }
 
-    /// Reads the body once there is room for it; a length that is declared too long is not read at all.
-    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Unread> {
+    /// Waits for room for the body; for one that is declared too long there is none.
+    async fn room(&self, headers: &HeaderMap, deadline: Duration) -> Result<Option<OwnedSemaphorePermit>, Unread> {
         let limit_bytes = self.limits.body_bytes;
         let expected = declared_length(headers).unwrap_or(limit_bytes);
         if expected > limit_bytes {
             return Err(Unread::TooLarge);
         }
-        let room = self.bodies.room_for(expected).await;
-        Ok((read(body, limit_bytes).await?, room))
+        tokio::time::timeout(deadline, self.bodies.room_for(expected)).await.map_err(|_| Unread::NoRoom)
+    }
+
+    async fn read(&self, body: Body) -> Result<Bytes, Unread> {
+        let collect = Limited::new(body, self.limits.body_bytes).collect();
+        match tokio::time::timeout(self.limits.body_timeout, collect).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
+            Ok(Err(_)) => Err(Unread::Broken),
+            Err(_) => Err(Unread::Late),
+        }
     }
 
     async fn answer(&self, call: &Call) -> (Answered, Trace) {
@@ -151,7 +172,8 @@ impl Inbound {
     /// Refuses a call of which nothing is believed; it leaves a trace only as far as strangers may.
     fn refuse_unread(&self, call: &Call, refusal: Refusal) -> (Answered, Trace) {
         let allowed = self.strangers.take(call.received_at);
-        if allowed.is_some() {
+        // Who was turned away unread for want of room is no stranger, and what is short of room records nothing more.
+        if allowed.is_some() && refusal != Refusal::Busy {
             self.record_stranger(call, &refusal);
         }
         let result = Err(refusal);
@@ -161,17 +183,16 @@ impl Inbound {
 
     fn record_stranger(&self, call: &Call, refusal: &Refusal) {
         let kept_bytes = self.limits.stranger_body_bytes;
-        let body = call.raw.body.get(..kept_bytes).unwrap_or(&call.raw.body);
-        let request = record::write(&call.path, &call.raw, body);
+        let dump = dump(call, &call.raw.body.slice(..call.raw.body.len().min(kept_bytes)));
         // The head counts as well: it may be as long as the body is.
-        let request = request.get(..2 * kept_bytes).unwrap_or(&request);
-        match self.vault.seal(Purpose::Request, request) {
+        let dump = dump.get(..dump.len().min(2 * kept_bytes)).unwrap_or_default();
+        match self.vault.seal(Purpose::Request, dump) {
             Ok(request) => self.ledger.record_stranger(Stranger {
                 received_at: call.received_at,
                 channel: call.channel.name(),
                 peer: call.peer_text(),
                 reason: refusal.internal_detail().unwrap_or_else(|| refusal.public_message()),
-                body_bytes: body_bytes(call, refusal),
+                body_bytes: declared_length(&call.raw.headers).unwrap_or(call.raw.body.len()),
                 request,
             }),
             Err(error) => tracing::error!(%error, "a stranger's message was not recorded"),
@@ -183,11 +204,10 @@ impl Inbound {
             Ok(submission) => submission,
             Err(error) => return self.unsettled(call, Refusal::LedgerUnavailable { internal: error.to_string() }),
         };
-        match tokio::time::timeout(self.limits.deadline, self.ledger.submit(submission)).await {
-            Ok(Ok(answered)) => answered,
-            Ok(Err(refusal)) => self.unsettled(call, refusal),
-            // It may still become durable: the platform's retry is then answered from the ledger.
-            Err(_) => self.unsettled(call, Refusal::Busy),
+        // One that took too long may still become durable: the platform's retry is then answered from the ledger.
+        match self.ledger.submit_within(submission, call.patience).await {
+            Ok(answered) => answered,
+            Err(refusal) => self.unsettled(call, refusal),
         }
     }
 
@@ -210,7 +230,7 @@ impl Inbound {
             caller: verified.caller().to_owned(),
             secret_index: verified.secret_index(),
             peer: call.peer_text(),
-            request: self.vault.seal(Purpose::Request, &record::write(&call.path, &call.raw, &call.raw.body))?,
+            request: self.vault.seal(Purpose::Request, &dump(call, &call.raw.body))?,
         };
         // The reply may echo the body; no byte of it is copied.
         let raw = call.raw.clone();
@@ -231,26 +251,32 @@ enum Trace {
     None,
 }
 
+/// Why a body was not read.
+#[derive(Clone, Copy)]
 enum Unread {
     TooLarge,
+    /// Others take all the memory that there is for bodies.
+    NoRoom,
     Broken,
+    Late,
 }
 
-async fn read(body: Body, limit_bytes: usize) -> Result<Bytes, Unread> {
-    match Limited::new(body, limit_bytes).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Unread::TooLarge),
-        Err(_) => Err(Unread::Broken),
+/// The request as text, as the traffic record keeps it: request line, headers, body. Credentials of other schemes
+/// than signatures are left out.
+fn dump(call: &Call, body: &[u8]) -> Vec<u8> {
+    let mut head = String::with_capacity(512);
+    let query = String::from_utf8_lossy(&call.raw.query);
+    // Writing to a string cannot fail.
+    let _ = write!(head, "POST {}?{query} HTTP/1.1\r\n", call.path);
+    for (name, value) in &call.raw.headers {
+        if *name != AUTHORIZATION && *name != COOKIE {
+            let _ = write!(head, "{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
+        }
     }
-}
-
-/// How long the body of a call is that was refused, as far as that is known of one that was not read.
-fn body_bytes(call: &Call, refusal: &Refusal) -> usize {
-    let read = match refusal {
-        Refusal::BodyTooLarge { limit_bytes } => limit_bytes.saturating_add(1),
-        _ => call.raw.body.len(),
-    };
-    declared_length(&call.raw.headers).unwrap_or(read)
+    head.push_str("\r\n");
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
 }
 
 fn log(call: &Call, answered: &Answered, suppressed: u64, elapsed: Duration) {

@@ -34,7 +34,7 @@ pub struct Parts {
     /// Documents.
     pub documents: Arc<Documents>,
     /// The core system's API.
-    pub api: api::Api,
+    pub api: Arc<api::Api>,
     /// The pages for people, where they are served.
     pub console: Option<console::Console>,
     /// Health.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,6 +12,7 @@ use baoqiao_domain::refusal::Refusal;
 use jiff::Timestamp;
 
 use super::batch::{Batch, Numbers};
+use super::pulse::Pulse;
 use super::store::{NumberBlock, Store, StoreError, Verdict, Wanted, WantedKey, WantedUuid};
 use super::{Answered, Asked, DocumentRow, Rules, Stranger, Submission, Task};
 
@@ -26,7 +26,7 @@ pub(super) struct Committer {
     store: Box<dyn Store>,
     rules: Arc<Rules>,
     numbers: Numbers,
-    healthy: Arc<AtomicBool>,
+    pulse: Arc<Pulse>,
 }
 
 /// What is waiting, by kind.
@@ -63,7 +63,13 @@ fn names(task: &Task) -> Vec<(Name, Bucket)> {
 
 impl Waiting {
     /// Takes a task on, unless a name of its stands for another bucket in this batch already: then it is the next one's.
+    ///
+    /// A message that nobody waits for any more is let go: who was told to come again will, and who still waits is
+    /// served in time.
     fn push(&mut self, task: Task) -> Option<Task> {
+        if matches!(&task, Task::Message(_, answer) if answer.is_closed()) {
+            return None;
+        }
         let names = names(&task);
         if names.iter().any(|(name, bucket)| self.places.get(name).is_some_and(|taken| taken != bucket)) {
             return Some(task);
@@ -91,14 +97,16 @@ impl Waiting {
 }
 
 impl Committer {
-    pub(super) fn new(store: Box<dyn Store>, rules: Arc<Rules>, healthy: Arc<AtomicBool>) -> Self {
-        Self { store, rules, numbers: Numbers::default(), healthy }
+    pub(super) fn new(store: Box<dyn Store>, rules: Arc<Rules>, pulse: Arc<Pulse>) -> Self {
+        Self { store, rules, numbers: Numbers::default(), pulse }
     }
 
     /// Works until it is told to stop, or every sender is gone, and the queue is empty.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Task>) {
         // The first call need not wait for this, and a ledger that cannot be written is known before it comes.
+        let beat = Pulse::begin(&self.pulse);
         let ready = self.set_numbers_aside(1, 1, 1);
+        drop(beat);
         self.note_health(&ready);
         let mut held = None;
         while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
@@ -122,11 +130,13 @@ impl Committer {
         if nothing_to_write && waiting.probes.is_empty() {
             return;
         }
+        let beat = Pulse::begin(&self.pulse);
         let written = if nothing_to_write {
-            self.probe().map(|()| Vec::new())
+            self.store.probe().map(|()| Vec::new())
         } else {
             self.write(&waiting.messages, &strangers, &documents)
         };
+        drop(beat);
         self.note_health(&written);
         for probe in waiting.probes {
             let _ = probe.send(written.is_ok());
@@ -149,17 +159,12 @@ impl Committer {
     }
 
     fn note_health<T>(&self, written: &Result<T, StoreError>) {
-        if self.healthy.swap(written.is_ok(), Ordering::Relaxed) != written.is_ok() {
+        if self.pulse.note(written.is_ok()) {
             match written {
                 Ok(_) => tracing::info!("ledger writable again"),
                 Err(error) => tracing::error!(%error, "ledger not writable"),
             }
         }
-    }
-
-    /// The least that can be written: no numbers at all are set aside.
-    fn probe(&mut self) -> Result<(), StoreError> {
-        self.store.reserve(NumberBlock::Message, 0).map(|_| ())
     }
 
     fn set_numbers_aside(&mut self, policies: usize, messages: usize, strangers: usize) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ mod batch;
 mod committer;
 pub mod feed;
 pub mod lists;
+mod pulse;
 pub mod resends;
 pub mod sqlite;
 pub mod store;
@@ -16,9 +17,9 @@ pub mod store;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -35,6 +36,7 @@ use crate::clock::Clock;
 use crate::outbox::Wake;
 use crate::vault::{BlindIndex, Purpose, Sealed, Vault, VaultError};
 use feed::Feed;
+use pulse::Pulse;
 use store::{Arrival, DocumentRow, Store, StoreError, Verdict};
 
 /// Writes the reply to a result at a moment; called when the result is known, before it is durable.
@@ -81,6 +83,13 @@ pub struct Submission {
     pub render: Render,
 }
 
+impl Submission {
+    /// Where it belongs; what could not be read belongs nowhere, and so anywhere.
+    fn bucket(&self) -> Bucket {
+        self.asked.as_ref().map_or_else(|_| Bucket::default(), |asked| asked.request.bucket())
+    }
+}
+
 /// A message whose caller could not be believed, as far as it is kept.
 #[derive(Debug)]
 pub struct Stranger {
@@ -108,6 +117,9 @@ pub struct Answered {
     /// The result itself.
     pub result: CallResult,
 }
+
+/// Longer than an attempt to write waits for a lock, shorter than load balancers wait for an answer.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
 
 enum Task {
     Message(Box<Submission>, oneshot::Sender<Answered>),
@@ -152,7 +164,7 @@ pub struct Rules {
 /// is spread by bucket. A ledger has one lane unless it is told otherwise.
 struct Lane {
     tasks: mpsc::Sender<Task>,
-    healthy: Arc<AtomicBool>,
+    pulse: Arc<Pulse>,
 }
 
 /// The handlers' side of the ledger; cheap to clone.
@@ -199,24 +211,24 @@ impl Ledger {
         let (mut lanes, mut threads) = (Vec::new(), Vec::new());
         for store in stores {
             let (tasks, queue) = mpsc::channel(limit);
-            let healthy = Arc::new(AtomicBool::new(true));
-            let committer = committer::Committer::new(store, Arc::clone(&rules), Arc::clone(&healthy));
+            let pulse = Arc::new(Pulse::default());
+            let committer = committer::Committer::new(store, Arc::clone(&rules), Arc::clone(&pulse));
             let thread =
                 std::thread::Builder::new().name("committer".to_owned()).spawn(move || committer.run(queue))?;
             threads.push((thread, tasks.clone()));
-            lanes.push(Lane { tasks, healthy });
+            lanes.push(Lane { tasks, pulse });
         }
         Ok((Self { lanes: lanes.into() }, Committer { lanes: threads }))
     }
 
-    /// The queue of a bucket's lane.
-    fn tasks(&self, bucket: Bucket) -> Option<&mpsc::Sender<Task>> {
+    /// A bucket's lane.
+    fn lane(&self, bucket: Bucket) -> Option<&Lane> {
         let place = usize::from(bucket.index()) * self.lanes.len() / usize::from(BUCKETS);
-        self.lanes.get(place).map(|lane| &lane.tasks)
+        self.lanes.get(place)
     }
 
     fn try_send(&self, bucket: Bucket, task: Task) -> Result<(), Refusal> {
-        self.tasks(bucket).ok_or_else(ended)?.try_send(task).map_err(|error| match error {
+        self.lane(bucket).ok_or_else(ended)?.tasks.try_send(task).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Refusal::Busy,
             mpsc::error::TrySendError::Closed(_) => ended(),
         })
@@ -228,9 +240,28 @@ impl Ledger {
     /// [`Refusal::Busy`] when too much is waiting, [`Refusal::LedgerUnavailable`] when the committer has ended.
     pub async fn submit(&self, submission: Submission) -> Result<Answered, Refusal> {
         let (answer, answered) = oneshot::channel();
-        let bucket = submission.asked.as_ref().map_or_else(|_| Bucket::default(), |asked| asked.request.bucket());
-        self.try_send(bucket, Task::Message(Box::new(submission), answer))?;
+        self.try_send(submission.bucket(), Task::Message(Box::new(submission), answer))?;
         answered.await.map_err(|_| ended())
+    }
+
+    /// As [`submit`](Self::submit), for a caller who waits for so long and no longer.
+    ///
+    /// A message that nobody waits for any more is not settled, unless its batch has begun: then it may become durable
+    /// still, and its retry has that answer.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit); [`Refusal::Busy`] also when it took too long, and at once while others who waited
+    /// as long do so in vain.
+    pub async fn submit_within(&self, submission: Submission, patience: Duration) -> Result<Answered, Refusal> {
+        let pulse = Arc::clone(&self.lane(submission.bucket()).ok_or_else(ended)?.pulse);
+        if pulse.is_vain(patience) {
+            return Err(Refusal::Busy);
+        }
+        let Ok(answered) = tokio::time::timeout(patience, self.submit(submission)).await else {
+            pulse.waited_in_vain(patience);
+            return Err(Refusal::Busy);
+        };
+        answered
     }
 
     /// Records a stranger's message, if there is room; nobody waits for it.
@@ -242,25 +273,30 @@ impl Ledger {
     /// Keeps a policy's document.
     ///
     /// # Errors
-    /// When the ledger cannot be written, or too much is waiting.
-    pub async fn keep_document(&self, document: DocumentRow) -> Result<(), StoreError> {
+    /// When the ledger cannot be written, too much is waiting, or it takes longer than `patience`; then it may be kept
+    /// all the same.
+    pub async fn keep_document(&self, document: DocumentRow, patience: Duration) -> Result<(), StoreError> {
         let unavailable = |reason: &str| StoreError { context: "keeping a document", reason: reason.to_owned() };
         let (done, kept) = oneshot::channel();
         let bucket = document.policy_no.bucket();
         self.try_send(bucket, Task::Document(Box::new(document), done))
             .map_err(|_| unavailable("the ledger is busy or has stopped"))?;
-        kept.await.map_err(|_| unavailable("the ledger has stopped"))?
+        let kept = tokio::time::timeout(patience, kept).await.map_err(|_| unavailable("the ledger is too slow"))?;
+        kept.map_err(|_| unavailable("the ledger has stopped"))?
     }
 
     /// Whether the ledger takes writes: by the last batch, or, when that failed, by trying, since a load balancer
-    /// that hears no sends no batch either.
+    /// that hears no sends no batch either. A ledger that does not say so in time does not.
     pub async fn is_writable(&self) -> bool {
-        for lane in &*self.lanes {
-            if !lane.is_writable().await {
-                return false;
+        let all = async {
+            for lane in &*self.lanes {
+                if !lane.is_writable().await {
+                    return false;
+                }
             }
-        }
-        true
+            true
+        };
+        tokio::time::timeout(PROBE_PATIENCE, all).await.unwrap_or(false)
     }
 
     /// Completes when a committer has ended, of itself or because it was told to.
@@ -276,10 +312,10 @@ impl Ledger {
 
 impl Lane {
     async fn is_writable(&self) -> bool {
-        if self.tasks.is_closed() {
+        if self.tasks.is_closed() || self.pulse.is_vain(Duration::ZERO) {
             return false;
         }
-        if self.healthy.load(Ordering::Relaxed) {
+        if self.pulse.is_writable() {
             return true;
         }
         let (answer, answered) = oneshot::channel();

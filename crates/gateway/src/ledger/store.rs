@@ -40,14 +40,6 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Every verdict.
-    pub const ALL: [Self; 4] = [Self::Accepted, Self::Replayed, Self::Conflicting, Self::Refused];
-
-    /// The verdict of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verdict| verdict.as_str() == name)
-    }
-
     /// The name in the ledger.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -292,6 +284,14 @@ pub trait Store: Send {
     /// # Errors
     /// When the database cannot be written.
     fn reserve(&mut self, block: NumberBlock, count: u64) -> Result<u64, StoreError>;
+
+    /// Finds out whether a message could be written, by writing as much, durably.
+    ///
+    /// # Errors
+    /// When it could not.
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.reserve(NumberBlock::Message, 1).map(|_| ())
+    }
 
     /// One batch in one durable transaction: loads what is `wanted`, lets `decide` say what to write over it, writes,
     /// commits. A store that loses a race calls `decide` again.

@@ -1,7 +1,10 @@
 //! The engine over the embedded ledger: what it promises, whatever happens in between.
 
+mod failures;
+
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Condvar, Mutex};
 
 use baoqiao_channels::CHANNELS;
 use baoqiao_channels::access::Access;
@@ -21,32 +24,75 @@ use super::*;
 use crate::vault::Purpose;
 use crate::vault::keyring::Keyring;
 
-struct StoppedClock;
+/// A clock that stands where the test sets it.
+struct TestClock(AtomicI64);
 
-impl Clock for StoppedClock {
-    fn now(&self) -> Timestamp {
-        "2026-01-02T03:04:05Z".parse().unwrap()
+impl TestClock {
+    fn set(&self, now: &str) {
+        self.0.store(now.parse::<Timestamp>().unwrap().as_millisecond(), Ordering::Relaxed);
     }
 }
 
-/// A store that fails when told to, as a full or read-only disk does.
-struct Fallible {
-    inner: SqliteStore,
-    failing: Arc<AtomicBool>,
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millisecond(self.0.load(Ordering::Relaxed)).unwrap()
+    }
 }
 
-impl Store for Fallible {
-    fn reserve(&mut self, block: NumberBlock, count: u64) -> Result<u64, StoreError> {
-        if self.failing.load(Ordering::Relaxed) {
-            return Err(StoreError { context: "reserving numbers", reason: "disk full".to_owned() });
+/// How a store takes what it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mood {
+    Works,
+    /// As a full or read-only disk does.
+    Fails,
+    /// As a database does whose network is gone.
+    Hangs,
+}
+
+/// The order that a store obeys.
+struct Order {
+    mood: Mutex<Mood>,
+    changed: Condvar,
+    /// Told when something hangs.
+    hung: tokio::sync::Notify,
+}
+
+impl Order {
+    fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+        self.changed.notify_all();
+    }
+
+    fn obey(&self, context: &'static str, may_hang: bool) -> Result<(), StoreError> {
+        let mut mood = self.mood.lock().unwrap();
+        while *mood == Mood::Hangs && may_hang {
+            self.hung.notify_one();
+            mood = self.changed.wait(mood).unwrap();
         }
+        if *mood == Mood::Fails { Err(StoreError { context, reason: "disk full".to_owned() }) } else { Ok(()) }
+    }
+}
+
+/// A store that does as it is told.
+struct Obedient {
+    inner: SqliteStore,
+    order: Arc<Order>,
+}
+
+impl Store for Obedient {
+    fn reserve(&mut self, block: NumberBlock, count: u64) -> Result<u64, StoreError> {
+        // What the committer sets aside when it starts comes at no moment that a test could know.
+        self.order.obey("reserving numbers", false)?;
         self.inner.reserve(block, count)
     }
 
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.order.obey("trying to write", true)?;
+        self.inner.probe()
+    }
+
     fn transact(&mut self, wanted: &Wanted<'_>, decide: &mut Decide<'_>) -> Result<(), StoreError> {
-        if self.failing.load(Ordering::Relaxed) {
-            return Err(StoreError { context: "writing a batch", reason: "disk full".to_owned() });
-        }
+        self.order.obey("writing a batch", true)?;
         self.inner.transact(wanted, decide)
     }
 }
@@ -57,7 +103,8 @@ struct World {
     committer: Committer,
     reader: SqliteReader,
     vault: Arc<Vault>,
-    failing: Arc<AtomicBool>,
+    clock: Arc<TestClock>,
+    order: Arc<Order>,
 }
 
 fn catalogue() -> Catalogue {
@@ -86,10 +133,11 @@ impl World {
         }
         let vault = Arc::new(Vault::new(&Keyring::load(&keys).unwrap(), getrandom::fill));
         let (store, reader) = sqlite::open(&directory.join("ledger.db"), &vault).unwrap();
-        let failing = Arc::new(AtomicBool::new(false));
+        let clock = Arc::new(TestClock(AtomicI64::default()));
+        clock.set("2026-01-02T03:04:05Z");
         let rules = Rules {
             catalogue: Arc::new(catalogue()),
-            clock: Arc::new(StoppedClock),
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
             vault: Arc::clone(&vault),
             document_url: Box::new(|number| format!("https://x.test/documents/{number}")),
             stranger_records: 3,
@@ -97,9 +145,14 @@ impl World {
             feed: Feed::default(),
             webhooks: Vec::new(),
         };
-        let store = Fallible { inner: store, failing: Arc::clone(&failing) };
+        let order = Arc::new(Order {
+            mood: Mutex::new(Mood::Works),
+            changed: Condvar::new(),
+            hung: tokio::sync::Notify::new(),
+        });
+        let store = Obedient { inner: store, order: Arc::clone(&order) };
         let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
-        Self { ledger, committer, reader, vault, failing }
+        Self { ledger, committer, reader, vault, clock, order }
     }
 
     async fn close(self) {
@@ -128,7 +181,7 @@ impl World {
 
     fn arrival(&self) -> Arrival {
         Arrival {
-            received_at: StoppedClock.now(),
+            received_at: self.clock.now(),
             channel: "qimen",
             scope: Some("qimen/policy-issuing"),
             caller: "alibaba".to_owned(),
@@ -276,12 +329,12 @@ async fn a_refusal_is_recorded_and_blocks_no_retry() {
 async fn a_ledger_that_cannot_be_written_refuses_for_now_and_recovers_by_itself() {
     let directory = tempfile::tempdir().unwrap();
     let world = World::open(directory.path());
-    world.failing.store(true, Ordering::Relaxed);
+    world.order.set(Mood::Fails);
     let refused = world.submit(json!({})).await;
     assert!(matches!(refused.result, Err(Refusal::LedgerUnavailable { .. })));
     assert!(String::from_utf8(refused.reply.body).unwrap().contains("LEDGER_UNAVAILABLE"));
     assert!(!world.ledger.is_writable().await);
-    world.failing.store(false, Ordering::Relaxed);
+    world.order.set(Mood::Works);
     assert!(world.ledger.is_writable().await, "only a call would have told");
     assert_eq!(world.submit(json!({})).await.verdict, Verdict::Accepted);
     world.close().await;
@@ -487,7 +540,7 @@ async fn strangers_fill_their_ring_and_nothing_else() {
     let world = World::open(directory.path());
     for n in 0..10 {
         world.ledger.record_stranger(Stranger {
-            received_at: StoppedClock.now(),
+            received_at: world.clock.now(),
             channel: "qimen",
             peer: "192.0.2.9".to_owned(),
             reason: format!("stranger {n}"),
@@ -514,7 +567,7 @@ async fn a_ledger_does_not_open_with_another_ledgers_keys() {
 #[tokio::test]
 async fn a_full_queue_is_refused_at_once() {
     let (tasks, _queue) = mpsc::channel(1);
-    let ledger = Ledger { lanes: [Lane { tasks, healthy: Arc::new(AtomicBool::new(true)) }].into() };
+    let ledger = Ledger { lanes: [Lane { tasks, pulse: Arc::default() }].into() };
     let directory = tempfile::tempdir().unwrap();
     let world = World::open(directory.path());
     let waiting = tokio::spawn({

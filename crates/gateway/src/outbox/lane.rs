@@ -113,6 +113,11 @@ impl Lane {
         self.width().saturating_sub(self.in_flight).min(self.bucket.available(now))
     }
 
+    /// The clock was set back: a pause would last until the old time comes again.
+    pub(super) fn clock_went_back(&mut self, now: Timestamp) {
+        self.resumes_at = self.resumes_at.min(now);
+    }
+
     /// When a call may begin; `None` where one that is under way has to end first.
     pub(super) fn opens_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         (self.in_flight < self.width()).then(|| self.bucket.next(now).max(self.resumes_at))

@@ -292,6 +292,13 @@ pub trait OutboxStore: Send {
     /// When the database cannot be written; then nothing was recorded, and nothing claimed.
     fn turn(&mut self, turn: &Turn<'_>) -> Result<Turned, StoreError>;
 
+    /// Makes notices of that partner due now which wait for a later time and are not under way, at most `limit`; tells
+    /// how many. The clock was set back, and what was due in a moment would be due by the old time only.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then none was.
+    fn bring_forward(&mut self, partner: &str, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
+
     /// How many notices there are of each state.
     ///
     /// # Errors

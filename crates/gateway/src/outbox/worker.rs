@@ -20,6 +20,10 @@ use crate::vault::Vault;
 const LEASE_MARGIN_MS: u64 = 15_000;
 /// A worker that nobody woke looks again after so long: another process may have written.
 const LOOK_AGAIN_MS: u64 = 1_000;
+/// A clock that goes back by more than this was set back; less is how clocks are kept right.
+const CLOCK_SLACK_MS: u64 = 1_000;
+/// How many notices are made due in one transaction: the ledger's own writing waits for as long.
+const BRING_FORWARD: usize = 512;
 /// No other side delays a notice for longer at a time.
 const LONGEST_AFTER_MS: u64 = 3_600_000;
 
@@ -71,6 +75,10 @@ pub struct Worker {
     outcomes: mpsc::UnboundedSender<Message>,
     inbox: mpsc::UnboundedReceiver<Message>,
     healthy: bool,
+    /// The last moment that was seen.
+    seen: Timestamp,
+    /// Whether the clock was set back, and what waits for a time that lies behind it has yet to be made due.
+    clock_went_back: bool,
 }
 
 /// What one turn takes to the store's thread.
@@ -79,10 +87,16 @@ struct Errand {
     owner: Arc<str>,
     finished: Vec<Finished>,
     lanes: Vec<(String, usize, Timestamp)>,
+    clock_went_back: bool,
 }
 
 impl Errand {
     fn run(&self, store: &mut dyn OutboxStore) -> Result<Turned, StoreError> {
+        if self.clock_went_back {
+            for (partner, ..) in &self.lanes {
+                while store.bring_forward(partner, self.now, BRING_FORWARD)? == BRING_FORWARD {}
+            }
+        }
         if self.finished.is_empty() {
             // Looking costs next to nothing; writing would wait for the ledger's own.
             let partners: Vec<&str> = self.lanes.iter().map(|(partner, ..)| partner.as_str()).collect();
@@ -126,6 +140,8 @@ impl Worker {
             outcomes,
             inbox,
             healthy: true,
+            seen: now,
+            clock_went_back: false,
         }
     }
 
@@ -135,6 +151,7 @@ impl Worker {
         while self.store.is_some() {
             let wake_at = self.turn(true).await;
             let wait = Duration::try_from(wake_at.duration_since(self.clock.now())).unwrap_or_default();
+            let wait = wait.min(Duration::from_millis(LOOK_AGAIN_MS));
             tokio::select! {
                 () = &mut stop => break,
                 Some(message) = self.inbox.recv() => self.take(message),
@@ -156,6 +173,7 @@ impl Worker {
     /// Records what has ended, begins what is due, and tells when to look again.
     async fn turn(&mut self, claiming: bool) -> Timestamp {
         let now = self.clock.now();
+        self.watch_clock(now);
         let look_again = later(now, LOOK_AGAIN_MS);
         let Some(mut store) = self.store.take() else { return look_again };
         let errand = self.errand(now, claiming);
@@ -166,6 +184,7 @@ impl Worker {
         match done.await {
             Ok((store, _, Ok(turned))) => {
                 self.store = Some(store);
+                self.clock_went_back = false;
                 self.tell_health(None);
                 self.begin(now, turned).min(look_again)
             }
@@ -183,6 +202,18 @@ impl Worker {
         }
     }
 
+    /// Notices, pauses and leases have times to wait for; a clock that is set back would make them wait for longer. Our
+    /// own are mended here. The lease of a worker that died waits for its old time: it may live in another process.
+    fn watch_clock(&mut self, now: Timestamp) {
+        if later(now, CLOCK_SLACK_MS) < self.seen {
+            let by = self.seen.duration_since(now);
+            tracing::warn!(by_s = by.as_secs(), "the clock was set back; notices that wait are tried now");
+            self.clock_went_back = true;
+            self.lanes.iter_mut().for_each(|lane| lane.clock_went_back(now));
+        }
+        self.seen = now;
+    }
+
     fn errand(&mut self, now: Timestamp, claiming: bool) -> Errand {
         let lanes = self.lanes.iter_mut().map(|lane| {
             let timeout_ms = u64::try_from(lane.config.timeout.as_millis()).unwrap_or(u64::MAX);
@@ -190,7 +221,8 @@ impl Worker {
             (lane.config.partner.clone(), if claiming { lane.room(now) } else { 0 }, lease_until)
         });
         let lanes = lanes.collect();
-        Errand { now, owner: Arc::clone(&self.owner), finished: std::mem::take(&mut self.finished), lanes }
+        let finished = std::mem::take(&mut self.finished);
+        Errand { now, owner: Arc::clone(&self.owner), finished, lanes, clock_went_back: self.clock_went_back }
     }
 
     fn tell_health(&mut self, error: Option<&StoreError>) {

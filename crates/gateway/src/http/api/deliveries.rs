@@ -328,7 +328,7 @@ pub(super) async fn resend_one(
     let number: u64 = id.parse().map_err(|_| unknown(&id))?;
     let content = serde_json::json!({ "id": number });
     let filter = Filter { id: Some(number), ..Filter::default() };
-    api.read(move |api| {
+    api.carry_out(move |api| {
         if api.desk.count(&filter)? == 0 {
             return Err(unknown(&id));
         }
@@ -356,7 +356,7 @@ pub(super) async fn resend(
     order: Order<ResendOrder>,
 ) -> Result<Response, Problem> {
     let filter = order.content.filter()?;
-    api.read(move |api| {
+    api.carry_out(move |api| {
         if order.content.dry_run {
             return answer(&ResendAnswer::counted(api.desk.count(&filter)?)).map(respond);
         }

@@ -30,6 +30,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use baoqiao_domain::refusal::Refusal;
+
 use crate::clock::Clock;
 use crate::documents::Links;
 use crate::ledger::Ledger;
@@ -47,6 +49,8 @@ use problem::{Problem, unavailable};
 const BASE: &str = "/api/v1";
 /// The most calls that wait for events at once; each holds a connection.
 const MAX_WAITING: usize = 64;
+/// The most calls that read at once: a ledger that does not answer must not take every thread of the gateway.
+const MAX_READING: usize = 32;
 
 /// Bounds on what a caller may cost.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +59,7 @@ pub struct ApiLimits {
     pub body_bytes: usize,
     /// How long a body may take to arrive.
     pub body_timeout: Duration,
-    /// How long an order may wait for the ledger.
+    /// How long a call may wait for the ledger.
     pub deadline: Duration,
 }
 
@@ -97,6 +101,7 @@ pub struct Api {
     resends: Mutex<Box<dyn ResendLog>>,
     feed: Feed,
     waiting: Semaphore,
+    reading: Arc<Semaphore>,
     platforms: Vec<String>,
     vault: Arc<Vault>,
     links: Links,
@@ -116,6 +121,7 @@ impl Api {
             resends: Mutex::new(parts.resends),
             feed: parts.feed,
             waiting: Semaphore::new(MAX_WAITING),
+            reading: Arc::new(Semaphore::new(MAX_READING)),
             platforms: parts.platforms,
             vault: parts.vault,
             links: parts.links,
@@ -124,13 +130,30 @@ impl Api {
         }
     }
 
-    /// Runs what blocks on a thread that may.
+    /// Reads the ledger on a thread that may block, and waits for it for as long as a call may take.
     async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         query: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
+        let reading = async {
+            let turn = Arc::clone(&self.reading).acquire_owned().await;
+            // The turn ends with the work, also when the caller has gone.
+            self.carry_out(move |api| {
+                let _turn = turn;
+                query(api)
+            })
+            .await
+        };
+        tokio::time::timeout(self.limits.deadline, reading).await.unwrap_or_else(|_| Err(Refusal::Busy.into()))
+    }
+
+    /// Runs what blocks, however long it takes, on a thread that may.
+    async fn carry_out<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let this = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || query(&this)).await {
+        match tokio::task::spawn_blocking(move || work(&this)).await {
             Ok(result) => result,
             Err(error) => Err(unavailable(&error)),
         }
@@ -190,14 +213,12 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
             .routes(routes!(deliveries::resend_one))
             .routes(routes!(messages::list))
             .routes(routes!(messages::get))
-            .routes(routes!(messages::strangers))
-            .routes(routes!(messages::stranger))
             .routes(routes!(events::read)),
     )
 }
 
 /// Every route of the API.
-pub(super) fn router(api: Api) -> Router {
+pub(super) fn router(api: Arc<Api>) -> Router {
     let (router, document) = routes().split_for_parts();
     // Made of constants: it always serialises.
     let document = Bytes::from(document.to_json().unwrap_or_default());
@@ -206,7 +227,7 @@ pub(super) fn router(api: Api) -> Router {
         .route("/api/v1/openapi.json", get(serve))
         .route("/api/v1/{*rest}", any(|| async { Problem::not_found("该地址") }))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .with_state(Arc::new(api))
+        .with_state(api)
 }
 
 #[cfg(test)]

@@ -168,8 +168,9 @@ impl Api {
             asked: Ok(asked),
             render: Box::new(move |result, _at| reply(answer, result)),
         };
-        match tokio::time::timeout(self.limits.deadline, self.ledger.submit(submission)).await {
-            Ok(Ok(answered)) => {
+        // One that took too long may still become durable: the same key then has its answer.
+        match self.ledger.submit_within(submission, self.limits.deadline).await {
+            Ok(answered) => {
                 let code = answered.result.as_ref().err().map_or("-", |refusal| refusal.code().as_str());
                 tracing::info!(interface = scope, caller, verdict = answered.verdict.as_str(), code, "order answered");
                 let mut response = respond(answered.reply);
@@ -178,9 +179,7 @@ impl Api {
                 }
                 Ok(response)
             }
-            Ok(Err(refusal)) => Err(refusal.into()),
-            // It may still become durable: the same key then has its answer.
-            Err(_) => Err(Refusal::Busy.into()),
+            Err(refusal) => Err(refusal.into()),
         }
     }
 }

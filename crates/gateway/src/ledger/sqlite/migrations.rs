@@ -10,8 +10,8 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002_outbox.sql"),
     include_str!("migrations/0003_life.sql"),
     include_str!("migrations/0004_api.sql"),
+    include_str!("migrations/0005_operations.sql"),
     include_str!("migrations/0006_console.sql"),
-    include_str!("migrations/0007_traffic.sql"),
 ];
 
 /// Brings the schema up to date.

@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::store::StoreError;
 use crate::vault::{Purpose, Sealed, Vault};
@@ -142,7 +142,26 @@ fn none_if_no_row<T>(error: rusqlite::Error) -> rusqlite::Result<Option<T>> {
 }
 
 fn failed(context: &'static str, error: &rusqlite::Error) -> StoreError {
-    StoreError { context, reason: error.to_string() }
+    let reason = match remedy(error) {
+        Some(remedy) => format!("{error}; {remedy}"),
+        None => error.to_string(),
+    };
+    StoreError { context, reason }
+}
+
+/// What a person can do about it.
+fn remedy(error: &rusqlite::Error) -> Option<&'static str> {
+    match error.sqlite_error_code()? {
+        ErrorCode::DiskFull => Some("make room on the ledger's disk"),
+        ErrorCode::ReadOnly => Some("the ledger's file, folder or disk is read-only, or another user's"),
+        ErrorCode::SystemIoFailure => Some("is the ledger's disk full, read-only, over a quota or failing?"),
+        ErrorCode::CannotOpen => Some("is the ledger's folder there, this user's to write, and not read-only?"),
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Some("another process holds the ledger for writing"),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+            Some("the file is damaged; docs/operations.md says what to do")
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -404,6 +404,14 @@ impl OutboxStore for SqliteOutbox {
         })
     }
 
+    fn bring_forward(&mut self, partner: &str, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let update = "UPDATE notices SET due_ms = ?2 WHERE id IN (SELECT id FROM notices \
+                      WHERE partner = ?1 AND due_ms > ?2 AND lease_owner IS NULL ORDER BY due_ms LIMIT ?3)";
+        self.write("making notices due", |transaction| {
+            transaction.prepare_cached(update)?.execute(params![partner, millis(now), limit])
+        })
+    }
+
     fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
         let (terms, values) = conditions(filter);
         let query = format!("SELECT count(*) FROM notices n WHERE {terms}");

@@ -7,11 +7,14 @@ use baoqiao_domain::policy_number::PolicyNumber;
 
 use super::outbox::{Gate, queue};
 use super::rows::{millis, to_json};
-use super::{changes, failed, load};
+use super::{PAGE_BYTES, changes, failed, load};
 use crate::ledger::store::{
     AcceptedRow, ConflictRow, Decide, DocumentRow, MessageRow, NumberBlock, Store, StoreError, StrangerRow, UuidRow,
     Wanted, Writes,
 };
+
+/// What a transaction of one message takes of the log: a page of each table and index that it touches.
+const PROBE_BYTES: u32 = 16 * PAGE_BYTES;
 
 /// SQLite as the ledger's writing side.
 pub struct SqliteStore {
@@ -38,6 +41,14 @@ impl Store for SqliteStore {
         self.connection
             .query_row(statement, parameters, |row| row.get(0))
             .map_err(|error| failed("reserving numbers", &error))
+    }
+
+    /// Bytes that are new each time: what is overwritten with itself is not written at all.
+    fn probe(&mut self) -> Result<(), StoreError> {
+        let replace = "INSERT OR REPLACE INTO probe (only, filler) VALUES (1, randomblob(?))";
+        let _turn = self.gate.enter();
+        let written = self.connection.execute(replace, [PROBE_BYTES]);
+        written.map(|_| ()).map_err(|error| failed("trying to write", &error))
     }
 
     fn transact(&mut self, wanted: &Wanted<'_>, decide: &mut Decide<'_>) -> Result<(), StoreError> {

@@ -110,6 +110,10 @@ impl OutboxStore for Fallible {
         self.inner.turn(turn)
     }
 
+    fn bring_forward(&mut self, partner: &str, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.inner.bring_forward(partner, now, limit)
+    }
+
     fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
         self.inner.count(filter)
     }
@@ -165,4 +169,51 @@ async fn what_falls_due_while_the_worker_looks_is_sent() {
     let worker = Worker::new(store, world.lanes.clone(), world.policy, tools);
     worker.run(tokio::time::sleep(MINUTE)).await;
     assert_eq!(world.sent("a"), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_delays_nothing() {
+    // One pauses the whole lane, the other its notice alone.
+    for answer in ["slow 600", "after 600"] {
+        let world = World::new(move |_, nth| Reaction::Answer(if nth == 1 { answer } else { "ok" }));
+        world.queue([("a", 1), ("a", 2)]);
+        let worker = tokio::spawn(world.worker().run(tokio::time::sleep(MINUTE)));
+        tokio::time::sleep(MINUTE / 2).await;
+        assert_eq!(world.sent("a"), [1], "the platform wants no call for ten minutes");
+        world.set_clock(-3_600);
+        tokio::time::sleep(MINUTE / 4).await;
+        world.queue([("b", 1)]);
+        worker.await.unwrap();
+        assert_eq!((world.sent("a"), world.sent("b")), (vec![1, 1, 2], vec![1]), "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_under_way_while_the_clock_is_set_back_is_recorded_once() {
+    let world = World::new(|_, _| Reaction::AnswerAfter(Duration::from_secs(8), "ok"));
+    world.queue([("a", 1), ("a", 2)]);
+    let worker = tokio::spawn(world.worker().run(tokio::time::sleep(MINUTE)));
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    world.set_clock(-86_400);
+    worker.await.unwrap();
+    assert_eq!(world.sent("a"), [1, 2], "nothing twice");
+    let (_, attempts) = world.desk().show(1).unwrap().unwrap();
+    assert_eq!((attempts.len(), attempts[0].duration_ms), (1, 0), "a time that ran backwards is none");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bringing_forward_goes_in_steps_and_leaves_what_is_under_way() {
+    let mut world = World::new(ok);
+    world.queue((0..5).map(|n| ["a", "b", "c", "d", "e"][n]).zip(1..));
+    let mut store = world.store();
+    let wants = [crate::outbox::store::Want { partner: "alibaba", limit: 1, lease_until: world.clock.now() + LEASE }];
+    let turn = Turn { now: world.clock.now(), owner: "w", finished: &[], wants: &wants };
+    assert_eq!(store.turn(&turn).unwrap().claimed.len(), 1);
+    let earlier = world.clock.now() - SignedDuration::from_hours(1);
+    let steps: Vec<usize> = (0..4).map(|_| store.bring_forward("alibaba", earlier, 3).unwrap()).collect();
+    assert_eq!(steps, [3, 1, 0, 0]);
+    assert_eq!(store.bring_forward("another", earlier, 3).unwrap(), 0);
+    let wants = [crate::outbox::store::Want { limit: 10, ..wants[0].clone() }];
+    assert_eq!(store.turn(&Turn { now: earlier, wants: &wants, ..turn }).unwrap().claimed.len(), 4);
+    world.expect_open(5);
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,11 +33,12 @@ pub(super) const LEASE: Duration = Duration::from_secs(25);
 
 /// Time as tokio's paused clock has it: it stands while anything works, and leaps when all sleep.
 #[derive(Clone)]
-pub(super) struct TestClock(Instant);
+pub(super) struct TestClock(Instant, Arc<AtomicI64>);
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        START + SignedDuration::try_from(self.0.elapsed()).unwrap()
+        let set_by = SignedDuration::from_secs(self.1.load(Ordering::Relaxed));
+        START + SignedDuration::try_from(self.0.elapsed()).unwrap() + set_by
     }
 }
 
@@ -197,7 +199,7 @@ impl World {
         let directory = tempfile::tempdir().unwrap();
         let vault = Arc::new(vault());
         let (store, _) = sqlite::open(&directory.path().join("ledger.db"), &vault).unwrap();
-        let clock = TestClock(Instant::now());
+        let clock = TestClock(Instant::now(), Arc::default());
         let platform = Platform {
             script: Mutex::new(Box::new(script)),
             clock: clock.clone(),
@@ -224,6 +226,11 @@ impl World {
     /// How many notices the test may leave open.
     pub(super) fn expect_open(&mut self, count: u64) {
         self.expected_open = count;
+    }
+
+    /// Sets the clock forward, or back where `seconds` are negative.
+    pub(super) fn set_clock(&self, seconds: i64) {
+        self.clock.1.fetch_add(seconds, Ordering::Relaxed);
     }
 
     pub(super) fn path(&self) -> PathBuf {

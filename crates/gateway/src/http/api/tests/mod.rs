@@ -5,21 +5,21 @@ mod document;
 mod events;
 mod lists;
 mod orders;
+mod overload;
 mod webhooks;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::body::Body;
-use baoqiao_channels::channel::{CallResult, Reply};
+use baoqiao_channels::channel::Reply;
 use baoqiao_channels::origin::Origin;
 use baoqiao_domain::currency::Currency;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::issuing::PolicyApplication;
-use baoqiao_domain::ledger::Command;
+use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::product::{AmountRange, Catalogue, DiscrepancyPolicy, Product};
 use baoqiao_domain::recovery::Recovery;
-use baoqiao_domain::refusal::Refusal;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -29,7 +29,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::ledger::sqlite::{self, SqliteOutbox, SqliteResends};
 use crate::ledger::store::Arrival;
-use crate::ledger::{Asked, Committer, Rules, Stranger, Submission, Webhook};
+use crate::ledger::{Asked, Committer, Rules, Submission, Webhook};
 use crate::outbox::Wake;
 use crate::vault::keyring::Keyring;
 
@@ -43,6 +43,7 @@ impl Clock for TestClock {
 }
 
 const START: &str = "2026-01-02T03:04:05Z";
+const DEADLINE: Duration = Duration::from_mins(1);
 /// The token of every scope.
 const ALL: &str = "token-of-every-scope";
 /// The token of every scope but people:read.
@@ -107,6 +108,7 @@ impl Answer {
 /// The API over a ledger in a directory of its own.
 struct World {
     router: Router,
+    api: Arc<Api>,
     ledger: Ledger,
     /// Ends when the last sender is gone.
     _committer: Committer,
@@ -139,7 +141,7 @@ impl World {
             webhooks: vec![Webhook { id: "core".to_owned(), kinds: vec!["recovery.recorded"] }],
         };
         let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
-        let router = router(Api::new(ApiParts {
+        let api = Arc::new(Api::new(ApiParts {
             tokens: tokens(),
             ledger: ledger.clone(),
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
@@ -151,20 +153,17 @@ impl World {
             vault: Arc::clone(&vault),
             links: Links { public_url: "https://x.test".to_owned(), vault: Arc::clone(&vault) },
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            limits: ApiLimits {
-                body_bytes: 4_096,
-                body_timeout: Duration::from_mins(1),
-                deadline: Duration::from_mins(1),
-            },
+            limits: ApiLimits { body_bytes: 4_096, body_timeout: Duration::from_mins(1), deadline: DEADLINE },
         }));
-        Self { router, ledger, _committer: committer, feed, vault, clock, _directory: directory }
+        let router = router(Arc::clone(&api));
+        Self { router, api, ledger, _committer: committer, feed, vault, clock, _directory: directory }
     }
 
     fn advance_ms(&self, ms: i64) {
         self.clock.0.fetch_add(ms, Ordering::Relaxed);
     }
 
-    async fn result(&self, scope: &'static str, key: &str, command: Command) -> CallResult {
+    async fn submit(&self, scope: &'static str, key: &str, command: Command) -> Outcome {
         let key = IdempotencyKey { scope, key: key.to_owned() };
         let arrival = Arrival {
             received_at: self.clock.now(),
@@ -178,20 +177,11 @@ impl World {
         let asked = Ok(Asked::new(&self.vault, key, None, command).unwrap());
         let reply = || Reply { status: 200, content_type: "application/json", body: b"{}".to_vec() };
         let submission = Submission { arrival, asked, render: Box::new(move |_, _| reply()) };
-        self.ledger.submit(submission).await.unwrap().result
+        self.ledger.submit(submission).await.unwrap().result.unwrap()
     }
 
     /// Issues a policy; what is not said is the example's.
     async fn issue(&self, identifier: &str, changes: Value) -> String {
-        self.apply(identifier, changes).await.unwrap().policy_no().unwrap().to_string()
-    }
-
-    /// What an application is refused for.
-    async fn issue_refused(&self, identifier: &str, changes: Value) -> Refusal {
-        self.apply(identifier, changes).await.unwrap_err()
-    }
-
-    async fn apply(&self, identifier: &str, changes: Value) -> CallResult {
         let mut content = json!({
             "partner": "alibaba", "identifier": identifier, "insureId": "02", "productCode": "CES",
             "insureTime": "2021-08-04T07:23:28Z", "effectTime": "2021-08-04T07:23:26Z", "expireTime": "2031-09-12T15:59:59Z",
@@ -200,7 +190,9 @@ impl World {
         });
         content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         let application: PolicyApplication = serde_json::from_value(content).unwrap();
-        self.result("qimen/policy-issuing", identifier, Command::IssuePolicy(Box::new(application))).await
+        let outcome =
+            self.submit("qimen/policy-issuing", identifier, Command::IssuePolicy(Box::new(application))).await;
+        outcome.policy_no().unwrap().to_string()
     }
 
     async fn recover(&self, identifier: &str, policy_no: Option<&str>, amount_of_cny: &str) {
@@ -210,7 +202,7 @@ impl World {
             "recoverAmountOfCny": amount_of_cny,
         }))
         .unwrap();
-        self.result("qimen/recovery", identifier, Command::RecordRecovery(Box::new(recovery))).await.unwrap();
+        self.submit("qimen/recovery", identifier, Command::RecordRecovery(Box::new(recovery))).await;
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

@@ -165,6 +165,7 @@ impl World {
             fonts: Fonts::embedded(),
             clock: Arc::clone(&time),
             making: Arc::new(Semaphore::new(1)),
+            deadline: Duration::from_mins(1),
         };
         let router = router(Console::new(ConsoleParts {
             store: Arc::clone(&people),
