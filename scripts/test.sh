@@ -61,5 +61,9 @@ else
     cargo test --workspace --all-targets --locked
 fi
 
+step 'clients that others wrote, against the simulated platform'
+cargo build -p baoqiao --locked --quiet
+scripts/third-party/run.sh
+
 step 'crash suite, in short'
 cargo test -p baoqiao --test crash --locked --quiet -- --ignored --skip soak --nocapture

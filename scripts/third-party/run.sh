@@ -4,8 +4,9 @@
 #
 #   scripts/third-party/run.sh [BINARY]        BINARY: target/debug/baoqiao unless given
 #
-# The clients are installed once, into target/third-party. Where a client is not installed and cannot be (no network,
-# no python3, no npm), it is skipped and the reason printed; with THIRD_PARTY_REQUIRED=1 that is a failure.
+# Part of scripts/test.sh. The clients are installed once, into target/third-party; python3 and npm too where they are
+# missing, by apt-get and only as root. What cannot be installed is skipped and the reason printed; with
+# THIRD_PARTY_REQUIRED=1 that is a failure.
 set -euo pipefail
 
 TAOBAOPY='taobaopy==6.0.1'
@@ -39,14 +40,26 @@ skip() {
 attempt() {
     local log=$home/install.log
     if ! "$@" >"$log" 2>&1; then
-        reason=$(grep -m 1 -E '^(npm error|WARNING:|ERROR:)' "$log" || tail -n 1 "$log")
+        reason=$(grep -m 1 -E '^(npm error|WARNING:|ERROR:|E:)' "$log" || tail -n 1 "$log")
         return 1
     fi
 }
 
+# Installs Debian's packages, or tells why not.
+debian() {
+    command -v apt-get >/dev/null || { reason="there is no $1 and no apt-get to install it"; return 1; }
+    [[ $(id -u) == 0 ]] || { reason="there is no $1, and only root may install it"; return 1; }
+    echo "third-party: installing $*"
+    attempt apt-get update -q || return 1
+    attempt env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+}
+
 install_taobaopy() {
-    [[ -f $venv/$TAOBAOPY ]] && return
-    command -v python3 >/dev/null || { reason='there is no python3'; return 1; }
+    [[ -f $venv/$TAOBAOPY && -x $venv/bin/python ]] && return
+    # Debian has parts of the standard library in a package of their own.
+    if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
+        debian python3 python3-venv || return 1
+    fi
     rm -rf "$venv"
     attempt python3 -m venv "$venv" || return 1
     attempt "$venv/bin/pip" install --disable-pip-version-check --retries 1 --timeout 15 "$TAOBAOPY" || return 1
@@ -54,8 +67,10 @@ install_taobaopy() {
 }
 
 install_topclient() {
-    [[ -f $node/$TOPCLIENT ]] && return
-    command -v npm >/dev/null || { reason='there is no npm'; return 1; }
+    [[ -f $node/$TOPCLIENT ]] && command -v node >/dev/null && return
+    if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
+        debian npm || return 1
+    fi
     rm -rf "$node"
     mkdir -p "$node"
     attempt npm install --prefix "$node" --no-audit --no-fund --fetch-retries 1 "$TOPCLIENT" || return 1
