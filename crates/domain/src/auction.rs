@@ -325,7 +325,10 @@ fn check_stage(last_success: Option<AuctionStage>, reported: AuctionStage) -> Re
     }
     Err(match last_success {
         Some(AuctionStage::Surrender) => AuctionRefusal::CaseClosed { reported },
-        Some(last) if last == reported => AuctionRefusal::StageAlreadySucceeded { reported },
+        // 预保, 核保 and 投保 come in that order only: whichever is not behind the last has succeeded, too.
+        Some(last) if reported <= last.min(AuctionStage::Insuring) => {
+            AuctionRefusal::StageAlreadySucceeded { reported }
+        }
         _ => AuctionRefusal::StageOutOfOrder { last_success, reported },
     })
 }
@@ -394,7 +397,9 @@ pub(crate) mod tests {
                     let wanted = match last {
                         _ if taken => Ok(()),
                         Some(Surrender) => closed(stage),
-                        Some(last) if last == stage => Err(AuctionRefusal::StageAlreadySucceeded { reported: stage }),
+                        Some(last) if path_to(last).iter().any(|(succeeded, _)| *succeeded == stage) => {
+                            Err(AuctionRefusal::StageAlreadySucceeded { reported: stage })
+                        }
                         _ => Err(AuctionRefusal::StageOutOfOrder { last_success: last, reported: stage }),
                     };
                     assert_eq!(outcome, wanted, "{last:?} then {stage:?} {status:?}");
@@ -445,7 +450,8 @@ pub(crate) mod tests {
             AuctionCase::after(case.as_ref(), &report(stage, Success)).unwrap_err().to_string()
         };
         assert_eq!(text(None, Insuring), "尚无成功的阶段只可报预保，收到“投保”");
-        assert_eq!(text(case_after(&path_to(Insuring)), PreInsurance), "“投保”成功后只可报批改或退保，收到“预保”");
+        assert_eq!(text(case_after(&path_to(PreInsurance)), Insuring), "“预保”成功后只可报核保，收到“投保”");
+        assert_eq!(text(case_after(&path_to(Insuring)), PreInsurance), "“预保”已成功，不可再报");
         assert_eq!(text(case_after(&path_to(Underwriting)), Underwriting), "“核保”已成功，不可再报");
         assert_eq!(text(case_after(&path_to(Surrender)), Surrender), "该拍卖的此项保险已退保，不再接受“退保”");
     }

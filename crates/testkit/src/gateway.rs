@@ -100,10 +100,20 @@ impl RunningGateway {
         self.process.wait().unwrap();
     }
 
+    /// Asks the process to stop.
+    pub fn ask_to_stop(&self) {
+        kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
+    }
+
+    /// Waits until the process has ended.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.process.wait().unwrap()
+    }
+
     /// Asks the process to stop, and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
-        kill_process(Pid::from_child(&self.process), Signal::TERM).unwrap();
-        self.process.wait().unwrap()
+        self.ask_to_stop();
+        self.wait()
     }
 
     /// What a gateway that has ended logged; long logs without their beginning.

@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use baoqiao_channels::qimen::body::BodyKind;
+use baoqiao_simulator::example::{RECOVERY_METHOD, RECOVERY_REQUEST};
 use baoqiao_simulator::qimen::{Answer, AnswerFormat, Call, Charset};
 use serde_json::Value;
 
 use crate::gateway::{Gateway, baoqiao, call_of, example, example_with, field, text};
-use crate::life::{RECOVERY, rescind};
+use crate::life::{deal_code, rescind};
 use crate::limits::lock;
 
 /// Says why a test tries nothing here.
@@ -195,10 +196,10 @@ async fn a_disk_that_fills_up_under_load_leaves_nothing_half_written() {
 
 #[tokio::test]
 async fn load_is_shed_in_the_envelope_of_each_interface() {
-    let gateway = Gateway::start_with(|sample| sample.replace("# deadline_ms = 3000", "deadline_ms = 100"));
+    let mut gateway = Gateway::start_with(|sample| sample.replace("# deadline_ms = 3000", "deadline_ms = 100"));
     let policy_no = field(&gateway.call(example()).await, &["context", "policyNo"]);
-    let method = "qimen.alibaba.finance.insurance.recovery".to_owned();
-    let recovery = || Call { method: method.clone(), ..call_of(BodyKind::Json, Charset::Utf8, RECOVERY) };
+    let recovery =
+        || Call { method: RECOVERY_METHOD.to_owned(), ..call_of(BodyKind::Json, Charset::Utf8, RECOVERY_REQUEST) };
     let in_xml = || Call { format: AnswerFormat::Xml, ..numbered(2) };
     let locked = lock(&gateway);
     let busy = gateway.call(numbered(1)).await;
@@ -210,11 +211,13 @@ async fn load_is_shed_in_the_envelope_of_each_interface() {
     assert_eq!((&busy["success"], &busy["responseCode"]), (&Value::Bool(false), &"SYSTEM_BUSY".into()));
     let busy = gateway.call(in_xml()).await;
     assert!(busy.text().contains("<errorCode>SYSTEM_BUSY</errorCode>"), "{}", busy.text());
-    let busy = rescind(&gateway, &policy_no, "u1").await;
-    assert!(busy.contains("\"dealCode\":\"SYSTEM_BUSY\"") && busy.contains("\"uuid\":\"u1\""), "{busy}");
+    let busy = rescind(&gateway, &policy_no, |body| body["head"]["uuid"] = "u1".into()).await;
+    assert_eq!(deal_code(&busy), "SYSTEM_BUSY");
+    assert!(busy.text().contains("\"uuid\":\"u1\""), "{}", busy.text());
     locked.execute_batch("ROLLBACK").unwrap();
     while gateway.get("/readyz").await.0 != 200 {}
     assert_eq!(field(&gateway.call(numbered(1)).await, &["success"]), "true");
     assert_eq!(gateway.call(recovery()).await.fields().unwrap()["success"], Value::Bool(true));
-    assert!(rescind(&gateway, &policy_no, "u1").await.contains("\"dealCode\":\"1\""));
+    assert_eq!(deal_code(&rescind(&gateway, &policy_no, |_| ()).await), "1");
+    gateway.expect_open(1);
 }

@@ -16,6 +16,9 @@ use serde_json::{Map, Value};
 pub(crate) const APP_KEY: &str = "24589063";
 pub(crate) const SECRET: &str = "helloworld";
 
+/// Where no platform answers.
+const NO_PLATFORM: &str = "http://127.0.0.1:1/router/rest";
+
 /// Runs the binary to its end.
 pub(crate) fn baoqiao<const N: usize>(arguments: [&str; N]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_baoqiao")).args(arguments).output().unwrap()
@@ -31,6 +34,7 @@ pub(crate) struct Gateway {
     running: RunningGateway,
     pub(crate) url: String,
     client: Client,
+    expected_open: i64,
 }
 
 impl Gateway {
@@ -40,22 +44,43 @@ impl Gateway {
 
     /// Starts with the sample configuration changed.
     pub(crate) fn start_with(change: impl FnOnce(String) -> String) -> Self {
-        Self::start_in(&std::env::temp_dir(), change)
+        Self::start_at(&std::env::temp_dir(), NO_PLATFORM, change)
+    }
+
+    /// As [`start_with`](Self::start_with), with a platform at that address.
+    pub(crate) fn start_before(platform: &str, change: impl FnOnce(String) -> String) -> Self {
+        Self::start_at(&std::env::temp_dir(), platform, change)
     }
 
     /// Starts in a folder of its own below `parent`.
     pub(crate) fn start_in(parent: &Path, change: impl FnOnce(String) -> String) -> Self {
+        Self::start_at(parent, NO_PLATFORM, change)
+    }
+
+    fn start_at(parent: &Path, platform: &str, change: impl FnOnce(String) -> String) -> Self {
         let directory = tempfile::tempdir_in(parent).unwrap();
         let path = directory.path().to_str().unwrap();
-        let init = ["init", "--dir", path, "--listen", "127.0.0.1:0", "--app-key", APP_KEY, "--secret", SECRET];
-        let made = baoqiao(init);
+        let made = baoqiao([
+            "init",
+            "--dir",
+            path,
+            "--listen",
+            "127.0.0.1:0",
+            "--platform",
+            platform,
+            "--app-key",
+            APP_KEY,
+            "--secret",
+            SECRET,
+        ]);
         assert!(made.status.success(), "{}", text(&made.stderr));
         let config = directory.path().join("baoqiao.toml");
         let sample = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, change(sample)).unwrap();
         let running = start(&config);
         let url = running.url().to_owned();
-        Self { directory, running, url, client: Client::new(Duration::from_secs(20)).unwrap() }
+        let client = Client::new(Duration::from_secs(20)).unwrap();
+        Self { directory, running, url, client, expected_open: 0 }
     }
 
     /// Host and port.
@@ -73,8 +98,13 @@ impl Gateway {
 
     /// Ends the process at once, as a power failure does, and starts it again.
     pub(crate) fn kill_and_restart(&mut self) {
-        self.running.kill();
+        self.kill();
         self.restart();
+    }
+
+    /// Ends the process at once.
+    pub(crate) fn kill(&mut self) {
+        self.running.kill();
     }
 
     /// Starts again after the process has ended.
@@ -85,6 +115,22 @@ impl Gateway {
 
     pub(crate) fn process_id(&self) -> u32 {
         self.running.pid()
+    }
+
+    /// Changes the ledger of a gateway that is not running.
+    pub(crate) fn change(&self, statement: &str) {
+        let connection = rusqlite::Connection::open(self.directory.path().join("ledger.db")).unwrap();
+        assert_eq!(connection.execute(statement, []).unwrap(), 1, "{statement}");
+    }
+
+    /// Asks the process to stop, once; [`ended`](Self::ended) waits for it.
+    pub(crate) fn ask_to_stop(&self) {
+        self.running.ask_to_stop();
+    }
+
+    /// Waits until a process that was asked to stop has.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        self.running.wait()
     }
 
     /// Asks the process to stop, and waits until it has.
@@ -114,10 +160,38 @@ impl Gateway {
         http_get(&format!("{}{path}", self.url), &[]).await
     }
 
+    /// How many notices the test may leave undelivered.
+    pub(crate) fn expect_open(&mut self, count: i64) {
+        self.expected_open = count;
+    }
+
+    /// Posts JSON, as a channel or the core system does.
+    pub(crate) async fn post(&self, path: &str, headers: &[(&'static str, &str)], body: &str) -> Answer {
+        let headers = headers.iter().chain([&("content-type", "application/json")]);
+        let headers = headers.map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()));
+        let request = SignedRequest {
+            query: String::new(),
+            headers: headers.collect(),
+            body: body.to_owned().into(),
+            string_to_sign: String::new(),
+        };
+        self.client.send(&format!("{}{path}", self.url), &request).await.unwrap()
+    }
+
     /// One number out of the ledger's file.
     pub(crate) fn count(&self, query: &str) -> i64 {
         let connection = rusqlite::Connection::open(self.directory.path().join("ledger.db")).unwrap();
         connection.query_row(query, [], |row| row.get(0)).unwrap()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.running.kill();
+        if !std::thread::panicking() {
+            let open = self.count("SELECT count(*) FROM notices WHERE state IN ('pending', 'dead')");
+            assert_eq!(open, self.expected_open, "the test ends with undelivered notices that it did not expect");
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! What a caller may cost, and how the gateway ends.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use baoqiao_simulator::qimen::Call;
+use baoqiao_gateway::clock::{Clock, SystemClock};
+use baoqiao_simulator::qimen::{Call, SignedRequest};
 
 use crate::gateway::{Gateway, SECRET, example, example_with, field};
 
@@ -85,6 +88,96 @@ async fn health_is_told_and_a_stop_is_clean() {
     gateway.call(example()).await;
     assert!(gateway.stop().success());
     assert_eq!(gateway.count("SELECT count(*) FROM policies"), 1);
+}
+
+#[tokio::test]
+async fn more_connections_than_the_limit_wait_for_their_turn() {
+    let gateway = Gateway::start_with(|sample| sample.replace("connection_limit = 900", "connection_limit = 2"));
+    let health = b"GET /healthz HTTP/1.1\r\nhost: g\r\nconnection: close\r\n\r\n";
+    let held = [
+        TcpStream::connect(gateway.authority()).await.unwrap(),
+        TcpStream::connect(gateway.authority()).await.unwrap(),
+    ];
+    let mut third = TcpStream::connect(gateway.authority()).await.unwrap();
+    third.write_all(health).await.unwrap();
+    let mut answer = String::new();
+    let early = tokio::time::timeout(Duration::from_millis(300), third.read_to_string(&mut answer)).await;
+    assert!(early.is_err(), "answered beyond the limit: {answer}");
+    drop(held);
+    third.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_call_under_way_when_the_gateway_stops_is_answered_and_durable() {
+    let mut gateway = Gateway::start();
+    let SignedRequest { query, headers, body, .. } = example().sign(SystemClock.now()).unwrap();
+    let mut stream = TcpStream::connect(gateway.authority()).await.unwrap();
+    let head = format!(
+        "POST /qimen?{query} HTTP/1.1\r\nhost: g\r\ncontent-type: {}\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
+        headers["content-type"].to_str().unwrap(),
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut word = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    stream.read_exact(&mut word).await.unwrap();
+    assert!(word.starts_with(b"HTTP/1.1 100"), "the gateway waits for the body");
+    gateway.ask_to_stop();
+    // It has begun to stop when it takes no more connections.
+    while TcpStream::connect(gateway.authority()).await.is_ok() {}
+    stream.write_all(&body).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("\"success\":\"true\""), "{answer}");
+    assert!(gateway.ended().success());
+    assert_eq!(gateway.count("SELECT count(*) FROM policies"), 1);
+}
+
+#[tokio::test]
+async fn no_input_makes_a_handler_panic() {
+    let mut gateway = Gateway::start();
+    let deep = format!("{}{}", "[".repeat(100_000), "{\"a\":".repeat(100_000));
+    let bodies: [&[u8]; 8] = [
+        b"",
+        b"{",
+        deep.as_bytes(),
+        b"\xff\xfe{\0}",
+        b"{\"head\":{\"policySource\":\"HN_HT_QNW\"},\"secondRefundReq\":[[[]]]}",
+        b"{\"identifier\":1e999999999,\"amount\":-0.0,\"attrs\":[]}",
+        b"<request><a>&#xFFFFFFFF;</a><request>",
+        b"a=%zz&=&&&a=%F0%28%8C%28",
+    ];
+    for path in [
+        "/qimen",
+        "/avatar/refund/second/refundNotice",
+        "/api/v1/policies/%00/surrender",
+        "/documents/%ff",
+        "/verify/-",
+    ] {
+        for query in
+            ["", "?method=qimen.alibaba.finance.insurance.policy.issuing&format=xml&sign=%", "?%E4%BD=%00&sign&&="]
+        {
+            for content_type in
+                ["application/json;charset=GBK", "text/xml;charset=nonsense", "application/x-www-form-urlencoded"]
+            {
+                for body in bodies {
+                    let head = format!(
+                        "POST {path}{query} HTTP/1.1\r\nhost: g\r\nconnection: close\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n",
+                        body.len()
+                    );
+                    let answer = raw(&gateway, &[head.as_bytes(), body].concat()).await;
+                    assert!(
+                        !answer.is_empty() && !answer.starts_with("HTTP/1.1 500"),
+                        "{path}{query} {content_type}: {answer}"
+                    );
+                }
+            }
+        }
+    }
+    assert_eq!(field(&gateway.call(example()).await, &["success"]), "true");
+    gateway.stop();
+    let log = gateway.log();
+    assert!(!log.contains("panicked"), "{log}");
 }
 
 #[tokio::test]

@@ -3,10 +3,12 @@
 #![cfg(test)]
 
 mod commands;
+mod core_system;
 mod documents;
 mod failures;
 mod gateway;
 mod issuing;
 mod life;
 mod limits;
+mod outbound;
 mod tls;

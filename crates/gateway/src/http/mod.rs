@@ -57,6 +57,34 @@ pub fn router(parts: Parts) -> Router {
         let receive = move |request| async move { inbound.receive(*channel, request).await };
         router = router.route(channel.path(), post(receive));
     }
-    // No input is known to make a handler panic; should one, its caller is answered, and the line is in the log.
+    guarded(router)
+}
+
+/// No input is known to make a handler panic; should one, its caller is answered, and the line is in the log.
+fn guarded(router: Router) -> Router {
     router.layer(CatchPanicLayer::custom(|_| health::panicked()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use http::{Request, StatusCode};
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_caller_of_a_handler_that_panics_is_answered_and_told_nothing_of_why() {
+        async fn handler() {
+            panic!("hidden")
+        }
+        let router = guarded(Router::new().route("/", get(handler)));
+        for _ in 0..2 {
+            let answer = router.clone().oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+            assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+            let body = answer.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, "系统暂不可用，请稍后再试\n");
+        }
+    }
 }
