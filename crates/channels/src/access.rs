@@ -140,6 +140,20 @@ impl Access {
         self.partners.get(app_key)
     }
 
+    /// Every partner, by their ids.
+    pub fn partners(&self) -> Vec<&Partner> {
+        let mut partners: Vec<&Partner> = self.partners.values().collect();
+        partners.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        partners
+    }
+
+    /// Every policy source, by their codes.
+    pub fn sources(&self) -> Vec<&SourceAccess> {
+        let mut sources: Vec<&SourceAccess> = self.sources.values().collect();
+        sources.sort_unstable_by(|a, b| a.code.cmp(&b.code));
+        sources
+    }
+
     /// The interface that a method name stands for.
     pub fn interface_of_method(&self, method: &str) -> Option<&'static str> {
         self.methods.get(method).copied()

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use baoqiao_domain::idempotency::MessageUuid;
 use baoqiao_domain::ledger::{Command, Outcome};
@@ -13,6 +14,7 @@ use baoqiao_domain::product::Catalogue;
 use baoqiao_domain::refusal::Refusal;
 
 use crate::access::Access;
+use crate::explain::{Evidence, Explanation, Known};
 use crate::origin::Origin;
 
 /// A request as it arrived, nothing decoded.
@@ -106,6 +108,16 @@ pub trait Channel: Send + Sync {
         access: &'a Access,
         now: Timestamp,
     ) -> Result<Verified<'a>, Refusal>;
+
+    /// Tells `authenticate` step by step, of a request that had come at `now`, and, where its signature is wrong, what
+    /// its sender did instead. For people: nothing is believed for it.
+    fn explain(&self, evidence: &Evidence, known: &Known<'_>, now: Timestamp) -> Explanation;
+
+    /// The fields of the body as one tree, whatever its spelling: for people, as nothing of it is believed or checked.
+    ///
+    /// # Errors
+    /// [`Refusal::Malformed`] when it cannot be read.
+    fn fields(&self, raw: &RawRequest) -> Result<Map<String, Value>, Refusal>;
 
     /// Refuses a verified call that is for no interface.
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal;

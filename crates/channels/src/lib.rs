@@ -8,11 +8,13 @@ pub mod access;
 pub mod avatar;
 pub mod channel;
 mod document;
+pub mod explain;
 pub mod fields;
 pub mod origin;
 pub mod outbound;
 
 pub mod qimen;
+pub mod rule;
 pub mod sign_method;
 pub mod top;
 pub mod webhook;

@@ -71,7 +71,7 @@ fn keyed<'a, M: Mac + KeyInit>(secret: &[u8], pieces: impl Iterator<Item = &'a [
     upper_hex(&mac.finalize().into_bytes())
 }
 
-fn upper_hex(bytes: &[u8]) -> String {
+pub(crate) fn upper_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().map_or('0', char::from);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()

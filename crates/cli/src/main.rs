@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{demo, doctor, find, init, outbox, serve, sign, simulate, user};
+use commands::{demo, doctor, find, init, messages, outbox, serve, sign, simulate, user};
 
 /// Calls make many short-lived allocations on several threads at once, where the system's allocator spends a
 /// tenth of the processor.
@@ -30,6 +30,7 @@ enum Command {
     Init(init::Args),
     Serve(serve::Args),
     Find(find::Args),
+    Messages(messages::Args),
     Outbox(outbox::Args),
     User(user::Args),
     Doctor(doctor::Args),
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Find(args) => find::run(&args),
+        Command::Messages(args) => messages::run(&args),
         Command::Outbox(args) => outbox::run(&args),
         Command::User(args) => user::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -1,13 +1,11 @@
 //! The platform's side, to develop and measure against.
 //!
 //! [`qimen`] builds signed calls, pure and with the time handed in; [`client`] sends them; [`load`] sends many and
-//! reports; [`explain`] tells how a signature comes about; [`platform`] takes the gateway's calls;
-//! [`callers`] plays the platforms that call it, by a scenario.
+//! reports; [`platform`] takes the gateway's calls; [`callers`] plays the platforms that call it, by a scenario.
 
 pub mod callers;
 pub mod client;
 pub mod example;
-pub mod explain;
 pub mod load;
 pub mod platform;
 pub mod pretty;

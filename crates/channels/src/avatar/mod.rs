@@ -5,6 +5,7 @@
 //! them, by a client certificate and by an HMAC of the body in a header.
 
 mod envelope;
+mod explain;
 pub mod rescission_notice;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -18,6 +19,7 @@ use baoqiao_domain::refusal::{Distrust, FieldProblem, Refusal};
 use crate::access::{Access, Secret, SourceAccess};
 use crate::channel::{Channel, Interface, RawRequest, Reply, Verified};
 use crate::document;
+use crate::explain::{Evidence, Explanation, Known};
 use crate::origin::Origin;
 
 /// The channel.
@@ -68,6 +70,14 @@ impl Channel for Avatar {
             Some(secret_index) => Ok(Verified::new(raw, &source.code, secret_index)),
             None => untrusted(Distrust::WrongHmac(code)),
         }
+    }
+
+    fn explain(&self, evidence: &Evidence, known: &Known<'_>, _now: Timestamp) -> Explanation {
+        explain::explain(evidence, known)
+    }
+
+    fn fields(&self, raw: &RawRequest) -> Result<Map<String, Value>, Refusal> {
+        body(raw)
     }
 
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal {

@@ -4,18 +4,21 @@
 
 pub mod body;
 mod envelope;
+pub(crate) mod explain;
 pub mod parameters;
 pub mod policy_issuing;
 pub mod recovery;
 pub mod sign;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use baoqiao_domain::refusal::{Distrust, Refusal};
 use baoqiao_domain::time::parse_gmt8;
 
 use crate::access::{Access, Partner};
 use crate::channel::{Channel, Interface, RawRequest, Reply, Verified};
+use crate::explain::{Evidence, Explanation, Known};
 use crate::origin::Origin;
 use crate::sign_method::SignMethod;
 use sign::SignedParts;
@@ -56,6 +59,14 @@ impl Channel for Qimen {
         let (partner, secret_index) = signer(&parts, access).map_err(Refusal::Untrusted)?;
         check_timestamp(&parts, partner, now).map_err(Refusal::Untrusted)?;
         Ok(Verified::new(raw, &partner.id, secret_index))
+    }
+
+    fn explain(&self, evidence: &Evidence, known: &Known<'_>, now: Timestamp) -> Explanation {
+        explain::explain(evidence, known, now)
+    }
+
+    fn fields(&self, raw: &RawRequest) -> Result<Map<String, Value>, Refusal> {
+        body::read(raw)
     }
 
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal {

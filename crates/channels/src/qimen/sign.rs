@@ -18,7 +18,7 @@ use crate::document::charset;
 use crate::sign_method::SignMethod;
 
 /// The header that names the headers which take part in the signature.
-const SIGN_LIST: &str = "top-sign-list";
+pub(crate) const SIGN_LIST: &str = "top-sign-list";
 
 /// The most parameters that are looked at: platforms send two dozen, and sorting is paid for before anything is known
 /// of the caller.
@@ -116,7 +116,7 @@ fn listed_headers(headers: &HeaderMap) -> Vec<(Piece<'_>, Piece<'_>)> {
 }
 
 /// Names sort by UTF-16 code unit, which bytes do too as long as they are ASCII.
-fn by_code_unit(a: &[u8], b: &[u8], charset: &'static Encoding) -> Ordering {
+pub(crate) fn by_code_unit(a: &[u8], b: &[u8], charset: &'static Encoding) -> Ordering {
     if a.is_ascii() && b.is_ascii() {
         return a.cmp(b);
     }

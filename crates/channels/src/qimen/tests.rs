@@ -303,7 +303,7 @@ fn a_recoverys_answers_have_its_own_envelope() {
 
 #[test]
 fn every_file_of_an_interface_is_registered() {
-    let family = ["mod", "sign", "body", "envelope", "parameters", "tests"];
+    let family = ["mod", "sign", "body", "envelope", "explain", "parameters", "tests"];
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/qimen");
     let stems = std::fs::read_dir(folder).unwrap().filter_map(|entry| {
         let path = entry.unwrap().path();

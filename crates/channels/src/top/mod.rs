@@ -6,11 +6,13 @@
 mod answer;
 pub mod auction_result;
 pub mod call;
+mod explain;
 pub mod sign;
 pub mod surrender_sync;
 pub mod verdict;
 
 pub use auction_result::AuctionResult;
+pub use explain::explain;
 pub use surrender_sync::SurrenderSync;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod find;
 pub(crate) mod init;
+pub(crate) mod messages;
 pub(crate) mod outbox;
 pub(crate) mod serve;
 pub(crate) mod sign;

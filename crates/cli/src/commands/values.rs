@@ -78,6 +78,19 @@ pub(crate) fn file_bytes(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path).map_err(named)
 }
 
+/// A text that came from elsewhere, for a terminal: nothing in it moves the cursor but its line breaks.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && !matches!(character, '\n' | '\t') {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// Prints to standard output. A reader who has gone, such as `head`, is an error here and not a panic.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -108,6 +121,11 @@ mod tests {
         std::fs::write(&path, "two\nlines\n").unwrap();
         assert!(secret(&named).unwrap_err().contains("only line"));
         assert_eq!(secret("plain").unwrap().expose(), "plain");
+    }
+
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(visible("张\t\u{1b}[2J\r\n\u{9b}"), "张\t\\u{1b}[2J\\r\n\\u{9b}");
     }
 
     #[test]

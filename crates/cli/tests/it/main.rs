@@ -10,5 +10,6 @@ mod gateway;
 mod issuing;
 mod life;
 mod limits;
+mod messages;
 mod outbound;
 mod tls;

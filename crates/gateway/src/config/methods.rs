@@ -67,10 +67,12 @@ mod tests {
 
     use baoqiao_channels::access::Access;
     use baoqiao_channels::channel::{CallResult, Decoded, RawRequest, Reply, Verified};
+    use baoqiao_channels::explain::{Evidence, Explanation, Known};
     use baoqiao_channels::origin::Origin;
     use baoqiao_domain::product::Catalogue;
     use baoqiao_domain::refusal::Refusal;
     use jiff::Timestamp;
+    use serde_json::{Map, Value};
     use toml::de::DeTable;
 
     use super::super::reader::Source;
@@ -100,6 +102,12 @@ mod tests {
             _: &'a Access,
             _: Timestamp,
         ) -> Result<Verified<'a>, Refusal> {
+            unreachable!()
+        }
+        fn explain(&self, _: &Evidence, _: &Known<'_>, _: Timestamp) -> Explanation {
+            unreachable!()
+        }
+        fn fields(&self, _: &RawRequest) -> Result<Map<String, Value>, Refusal> {
             unreachable!()
         }
         fn unknown_interface(&self, _: &Verified<'_>) -> Refusal {

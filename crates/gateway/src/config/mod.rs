@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use baoqiao_channels::CHANNELS;
 use baoqiao_channels::access::{Access, Partner};
+use baoqiao_channels::explain::SpareSecret;
 use baoqiao_domain::product::Catalogue;
 use toml::de::DeTable;
 
@@ -78,6 +79,8 @@ pub struct Config {
     pub access: Access,
     /// Every `[[product]]`, what every `[[policy_source]]` may do, and which partners want surrender information.
     pub catalogue: Catalogue,
+    /// The secrets that are never accepted, and tried when a signature is explained.
+    pub spare_secrets: Vec<SpareSecret>,
     /// `[outbox]`.
     pub outbox: Policy,
     /// Every `[[platform]]`.
@@ -145,7 +148,7 @@ impl Config {
         let (callers, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
         let catalogue =
             Catalogue::new(products.valid).with_sources(sources).with_surrender_sync(partners.surrender_sync);
-        let partners = partners.valid;
+        let (partners, spare_secrets) = (partners.valid, partners.spare_secrets);
         let api_tokens = api_token::read_all(root);
         let webhooks = webhook::read_all(root);
         let console = root.section("console", console::read);
@@ -162,6 +165,7 @@ impl Config {
             partners,
             access,
             catalogue,
+            spare_secrets,
             outbox,
             platforms,
             webhooks,

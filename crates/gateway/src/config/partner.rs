@@ -1,6 +1,7 @@
 //! `[[partner]]`: who may call, and how each proves it.
 
 use baoqiao_channels::access::Partner;
+use baoqiao_channels::explain::{SpareKind, SpareSecret};
 
 use super::reader::{Item, Section, name};
 use super::{defaults, secret};
@@ -17,18 +18,26 @@ pub(super) struct Partners {
     pub(super) ids: Vec<String>,
     /// The ids of those that want to hear of rescinded and surrendered policies.
     pub(super) surrender_sync: Vec<String>,
+    /// The secrets that are only tried when a signature is explained.
+    pub(super) spare_secrets: Vec<SpareSecret>,
 }
 
 pub(super) fn read_all(root: &Section<'_>) -> Partners {
     let mut ids = Vec::new();
     let mut app_keys = Vec::new();
     let mut surrender_sync = Vec::new();
+    let mut spare_secrets = Vec::new();
     let partners = root.sections("partner", |section| {
         let id = section.text("id", EXPECTED_ID, name);
         once(&mut ids, id, section.item("id"), "an id of its own");
         let app_key = section.text("app_key", EXPECTED_APP_KEY, name);
         once(&mut app_keys, app_key, section.item("app_key"), "an app key of its own");
         let secrets = secret::read(section);
+        for (key, kind) in [("previous_secrets", SpareKind::Previous), ("sandbox_secrets", SpareKind::Sandbox)] {
+            let spare = secret::spare(section, key, secrets.as_deref()).unwrap_or_default();
+            let named = |secret| SpareSecret { owner: id.unwrap_or_default().to_owned(), kind, secret };
+            spare_secrets.extend(spare.into_iter().map(named));
+        }
         let sign_methods = section.item("sign_methods").map_or_else(
             || Some(defaults::SIGN_METHODS.to_vec()),
             |item| item.texts(EXPECTED_SIGN_METHODS, |item| item.text(EXPECTED_SIGN_METHODS, |text| text.parse().ok())),
@@ -45,7 +54,7 @@ pub(super) fn read_all(root: &Section<'_>) -> Partners {
             timestamp_window_s: i64::try_from(window_s).unwrap_or(i64::MAX),
         })
     });
-    Partners { valid: partners.into_iter().flatten().collect(), ids, surrender_sync }
+    Partners { valid: partners.into_iter().flatten().collect(), ids, surrender_sync, spare_secrets }
 }
 
 /// Adds the name to those seen, and notes when it was among them.

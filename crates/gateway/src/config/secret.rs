@@ -8,6 +8,9 @@ use super::reader::{Item, Section};
 
 const EXPECTED_SECRETS: &str = "a list of one secret, or of two while they are rotated";
 const EXPECTED_SECRET: &str = "a secret in quotes, { env = \"NAME\" } or { file = \"PATH\" }";
+const EXPECTED_SPARE: &str = "a list of one to eight secrets";
+/// How many secrets are tried at most for one partner and purpose.
+const MAX_SPARE: usize = 8;
 const MAX_BYTES: usize = 1_024;
 pub(super) const EXPECTED_CONTENT: &str =
     "a secret of 1 to 1024 bytes without control characters and without blanks at its ends";
@@ -34,20 +37,34 @@ pub(super) fn read(partner: &Section<'_>) -> Option<Vec<Secret>> {
 
 /// The secrets of a list: one or two, or none with the reason noted.
 pub(super) fn list(list: &Item<'_>) -> Option<Vec<Secret>> {
+    list_of(list, 2, EXPECTED_SECRETS)
+}
+
+/// The secrets that are only tried when a signature is explained, and never accepted.
+pub(super) fn spare(partner: &Section<'_>, key: &'static str, live: Option<&[Secret]>) -> Option<Vec<Secret>> {
+    let Some(item) = partner.item(key) else { return Some(Vec::new()) };
+    let secrets = list_of(&item, MAX_SPARE, EXPECTED_SPARE)?;
+    if secrets.iter().any(|secret| live.is_some_and(|live| live.contains(secret))) {
+        item.refuse_as("one that is among secrets", "secrets that are no longer accepted, or never were");
+    }
+    Some(secrets)
+}
+
+fn list_of(list: &Item<'_>, max: usize, expected: &str) -> Option<Vec<Secret>> {
     if !list.is_list() {
-        list.refuse_as("no list", EXPECTED_SECRETS);
+        list.refuse_as("no list", expected);
         return None;
     }
-    let items = list.list(EXPECTED_SECRETS)?;
+    let items = list.list(expected)?;
     let count = items.len();
-    if count > 2 {
-        list.refuse_as(format_args!("{count} secrets"), EXPECTED_SECRETS);
+    if count > max {
+        list.refuse_as(format_args!("{count} secrets"), expected);
     }
     let mut secrets = Vec::new();
     for item in &items {
         if let Some(secret) = resolve(item) {
             if secrets.contains(&secret) {
-                item.refuse_as("the same secret again", "two that differ");
+                item.refuse_as("the same secret again", if max == 2 { "two that differ" } else { "each once" });
             }
             secrets.push(secret);
         }

@@ -1,7 +1,6 @@
 //! The one way in for platforms: read, authenticate, decode, settle, reply — the same for every channel.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
@@ -29,6 +28,7 @@ use super::strangers::Allowance;
 use crate::clock::Clock;
 use crate::ledger::store::{Arrival, Verdict};
 use crate::ledger::{Answered, Asked, Ledger, Stranger, Submission};
+use crate::record;
 use crate::vault::{Purpose, Vault, VaultError};
 
 /// Bounds on what a caller may cost.
@@ -183,16 +183,17 @@ impl Inbound {
 
     fn record_stranger(&self, call: &Call, refusal: &Refusal) {
         let kept_bytes = self.limits.stranger_body_bytes;
-        let dump = dump(call, &call.raw.body.slice(..call.raw.body.len().min(kept_bytes)));
+        let body = call.raw.body.get(..kept_bytes).unwrap_or(&call.raw.body);
+        let request = record::write(&call.path, &call.raw, body);
         // The head counts as well: it may be as long as the body is.
-        let dump = dump.get(..dump.len().min(2 * kept_bytes)).unwrap_or_default();
-        match self.vault.seal(Purpose::Request, dump) {
+        let request = request.get(..2 * kept_bytes).unwrap_or(&request);
+        match self.vault.seal(Purpose::Request, request) {
             Ok(request) => self.ledger.record_stranger(Stranger {
                 received_at: call.received_at,
                 channel: call.channel.name(),
                 peer: call.peer_text(),
                 reason: refusal.internal_detail().unwrap_or_else(|| refusal.public_message()),
-                body_bytes: declared_length(&call.raw.headers).unwrap_or(call.raw.body.len()),
+                body_bytes: body_bytes(call, refusal),
                 request,
             }),
             Err(error) => tracing::error!(%error, "a stranger's message was not recorded"),
@@ -230,7 +231,7 @@ impl Inbound {
             caller: verified.caller().to_owned(),
             secret_index: verified.secret_index(),
             peer: call.peer_text(),
-            request: self.vault.seal(Purpose::Request, &dump(call, &call.raw.body))?,
+            request: self.vault.seal(Purpose::Request, &record::write(&call.path, &call.raw, &call.raw.body))?,
         };
         // The reply may echo the body; no byte of it is copied.
         let raw = call.raw.clone();
@@ -261,22 +262,13 @@ enum Unread {
     Late,
 }
 
-/// The request as text, as the traffic record keeps it: request line, headers, body. Credentials of other schemes
-/// than signatures are left out.
-fn dump(call: &Call, body: &[u8]) -> Vec<u8> {
-    let mut head = String::with_capacity(512);
-    let query = String::from_utf8_lossy(&call.raw.query);
-    // Writing to a string cannot fail.
-    let _ = write!(head, "POST {}?{query} HTTP/1.1\r\n", call.path);
-    for (name, value) in &call.raw.headers {
-        if *name != AUTHORIZATION && *name != COOKIE {
-            let _ = write!(head, "{name}: {}\r\n", String::from_utf8_lossy(value.as_bytes()));
-        }
-    }
-    head.push_str("\r\n");
-    let mut bytes = head.into_bytes();
-    bytes.extend_from_slice(body);
-    bytes
+/// How long the body of a call is that was refused, as far as that is known of one that was not read.
+fn body_bytes(call: &Call, refusal: &Refusal) -> usize {
+    let read = match refusal {
+        Refusal::BodyTooLarge { limit_bytes } => limit_bytes.saturating_add(1),
+        _ => call.raw.body.len(),
+    };
+    declared_length(&call.raw.headers).unwrap_or(read)
 }
 
 fn log(call: &Call, answered: &Answered, suppressed: u64, elapsed: Duration) {

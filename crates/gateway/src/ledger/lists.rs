@@ -13,6 +13,8 @@ use crate::vault::Sealed;
 
 /// How many rows one call looks at.
 pub const MAX_EXAMINED: usize = 20_000;
+/// How many messages one call looks at: each holds what was said, and so they lie far apart.
+pub const MAX_MESSAGES_EXAMINED: usize = 4_000;
 
 /// One piece of a list, and where the next begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,10 +116,19 @@ pub struct RecoveryFilter {
     pub discrepant: Option<bool>,
 }
 
+/// A place in the list of messages: just after this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessagePlace {
+    /// When it had arrived, in epoch milliseconds.
+    pub received_ms: i64,
+    /// Its number.
+    pub id: u64,
+}
+
 /// A message as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageRecord {
-    /// Its number; the order of the list.
+    /// Its number.
     pub id: u64,
     /// When it had arrived whole.
     pub received_at: Timestamp,
@@ -127,6 +138,8 @@ pub struct MessageRecord {
     pub scope: Option<String>,
     /// The caller's id.
     pub caller: String,
+    /// Which of the caller's secrets it was signed with, counted from 0.
+    pub secret_index: u64,
     /// The address it came from.
     pub peer: String,
     /// Its idempotency key.
@@ -148,13 +161,28 @@ pub struct WholeMessage {
     pub request: Sealed,
     /// The reply as it went out.
     pub reply: Sealed,
-    /// Where it came under a key that was used before: the first message, and the fields that differ as JSON.
-    pub conflict: Option<(u64, String)>,
+    /// Where it came under a key that was used before with other content: the two.
+    pub conflict: Option<ConflictRecord>,
+}
+
+/// Two contents under one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictRecord {
+    /// The message that was first, and whose content stays.
+    pub first_message_id: u64,
+    /// The paths of the fields that differ, as JSON, as the caller was told them.
+    pub differing: String,
+    /// What the first said.
+    pub first: Sealed,
+    /// What this one said.
+    pub second: Sealed,
 }
 
 /// Which messages are meant; what is `None` does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MessageFilter {
+    /// Of this channel.
+    pub channel: Option<String>,
     /// Of this channel and interface.
     pub scope: Option<String>,
     /// Of this caller.
@@ -163,6 +191,38 @@ pub struct MessageFilter {
     pub key: Option<String>,
     /// That ended so.
     pub verdict: Option<String>,
+    /// Refused with this code.
+    pub code: Option<String>,
+    /// That arrived then or later.
+    pub from: Option<Timestamp>,
+    /// That arrived before that.
+    pub to: Option<Timestamp>,
+}
+
+/// A stranger's message as it is listed: of its caller nothing was believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StrangerRecord {
+    /// Its number; the order of the list.
+    pub number: u64,
+    /// When it had arrived.
+    pub received_at: Timestamp,
+    /// The channel's name.
+    pub channel: String,
+    /// The address it came from.
+    pub peer: String,
+    /// Why it was not believed.
+    pub reason: String,
+    /// How long its body was.
+    pub body_bytes: u64,
+}
+
+/// A stranger's message with what is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholeStranger {
+    /// What is listed of it.
+    pub record: StrangerRecord,
+    /// The beginning of the request.
+    pub request: Sealed,
 }
 
 /// An event as the ledger keeps it.
@@ -210,22 +270,35 @@ pub trait Lists: Send + Sync {
         limit: usize,
     ) -> Result<Slice<RecoveryRecord, u64>, StoreError>;
 
-    /// The traffic record of known callers, the newest message first.
+    /// The traffic record of known callers, the newest message first; of two of the same moment the one with the greater
+    /// number.
     ///
     /// # Errors
     /// When the database cannot be read.
     fn messages(
         &self,
         filter: &MessageFilter,
-        before: Option<u64>,
+        after: Option<MessagePlace>,
         limit: usize,
-    ) -> Result<Slice<MessageRecord, u64>, StoreError>;
+    ) -> Result<Slice<MessageRecord, MessagePlace>, StoreError>;
 
     /// One message with what was said.
     ///
     /// # Errors
     /// When the database cannot be read.
     fn message(&self, id: u64) -> Result<Option<WholeMessage>, StoreError>;
+
+    /// The traffic record of strangers, the newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn strangers(&self, before: Option<u64>, limit: usize) -> Result<Slice<StrangerRecord, u64>, StoreError>;
+
+    /// One stranger's message with what is kept of it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn stranger(&self, number: u64) -> Result<Option<WholeStranger>, StoreError>;
 
     /// The events after that number, the oldest first. No event ever appears before one that was already returned: a
     /// reader that goes on from the last it has seen misses none.

@@ -9,10 +9,10 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, header};
 use jiff::Timestamp;
 
+use super::Rule;
 use super::charset::NotInCharset;
 use super::document::Document;
 use super::parameters::{Parameter, encode_query};
-use super::rule::Rule;
 
 /// The header that names the headers which take part in the signature.
 const SIGN_LIST: HeaderName = HeaderName::from_static("top-sign-list");

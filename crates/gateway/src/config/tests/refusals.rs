@@ -245,6 +245,29 @@ fn wrong_secrets_are_refused_and_never_shown() {
 }
 
 #[test]
+fn spare_secrets_are_never_live_ones_and_never_shown() {
+    let spare = "a list of one to eight secrets";
+    for (key, to, expected) in [
+        ("previous_secrets", "[]", format!("an empty list; expected {spare}")),
+        ("previous_secrets", "\"hidden\"", format!("no list; expected {spare}")),
+        (
+            "sandbox_secrets",
+            "[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\"]",
+            format!("9 secrets; expected {spare}"),
+        ),
+        ("sandbox_secrets", "[\"hidden\", \"hidden\"]", "the same secret again; expected each once".to_owned()),
+        (
+            "previous_secrets",
+            "[\"other\", \"hidden-one\"]",
+            "one that is among secrets; expected secrets that are no longer accepted, or never were".to_owned(),
+        ),
+    ] {
+        let with = format!("secrets = [\"hidden-one\"]\n{key} = {to}");
+        assert_eq!(told_with("secrets = [\"hidden-one\"]", &with), [format!("7: partner.{key}: {expected}")], "{to}");
+    }
+}
+
+#[test]
 fn wrong_products_are_refused() {
     let amount = "an amount in yuan as text, such as \"0.01\", of at most 14 digits, 8 of them after the point";
     for (from, to, expected) in [

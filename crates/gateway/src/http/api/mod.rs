@@ -213,6 +213,8 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
             .routes(routes!(deliveries::resend_one))
             .routes(routes!(messages::list))
             .routes(routes!(messages::get))
+            .routes(routes!(messages::strangers))
+            .routes(routes!(messages::stranger))
             .routes(routes!(events::read)),
     )
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parameters::Parameters;
-use crate::ledger::lists::{PolicyPlace, Slice};
+use crate::ledger::lists::{MessagePlace, PolicyPlace, Slice};
 
 /// One page of a list, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -52,6 +52,17 @@ impl Place for PolicyPlace {
     fn read(text: &str) -> Option<Self> {
         let (issued_ms, sequence) = text.split_once(',')?;
         Some(Self { issued_ms: issued_ms.parse().ok()?, sequence: sequence.parse().ok()? })
+    }
+}
+
+impl Place for MessagePlace {
+    fn write(&self) -> String {
+        format!("{},{}", self.received_ms, self.id)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (received_ms, id) = text.split_once(',')?;
+        Some(Self { received_ms: received_ms.parse().ok()?, id: id.parse().ok()? })
     }
 }
 

@@ -12,8 +12,9 @@ use super::none_if_no_row;
 use super::reader::SqliteReader;
 use super::rows::{POLICY_COLUMNS, instant, known, millis, policy_record};
 use crate::ledger::lists::{
-    EndingRecord, EventRecord, Lists, MAX_EXAMINED, MessageFilter, MessageRecord, PolicyFilter, PolicyPlace,
-    RecoveryFilter, RecoveryRecord, Slice, WholeMessage,
+    ConflictRecord, EndingRecord, EventRecord, Lists, MAX_EXAMINED, MAX_MESSAGES_EXAMINED, MessageFilter, MessagePlace,
+    MessageRecord, PolicyFilter, PolicyPlace, RecoveryFilter, RecoveryRecord, Slice, StrangerRecord, WholeMessage,
+    WholeStranger,
 };
 use crate::ledger::store::StoreError;
 use crate::vault::Sealed;
@@ -159,8 +160,8 @@ fn recoveries(
     })
 }
 
-const MESSAGE_COLUMNS: &str = "m.id, m.received_ms, m.channel, m.scope, m.caller, m.peer, m.key, m.verdict, m.code, \
-     p.policy_no";
+const MESSAGE_COLUMNS: &str = "m.id, m.received_ms, m.channel, m.scope, m.caller, m.secret_index, m.peer, m.key, \
+     m.verdict, m.code, p.policy_no";
 const MESSAGES: &str = "messages m LEFT JOIN policies p ON p.sequence = m.policy_sequence";
 
 fn message(row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
@@ -170,33 +171,73 @@ fn message(row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
         channel: row.get(2)?,
         scope: row.get(3)?,
         caller: row.get(4)?,
-        peer: row.get(5)?,
-        key: row.get(6)?,
-        verdict: row.get(7)?,
-        code: row.get(8)?,
-        policy_no: row.get(9)?,
+        secret_index: row.get(5)?,
+        peer: row.get(6)?,
+        key: row.get(7)?,
+        verdict: row.get(8)?,
+        code: row.get(9)?,
+        policy_no: row.get(10)?,
     })
+}
+
+/// What an index serves is asked of SQL, in the words of the indexes.
+fn message_terms(filter: &MessageFilter, after: Option<MessagePlace>) -> (String, Vec<Value>) {
+    let mut terms = "m.received_ms >= ? AND (m.received_ms, m.id) < (?, ?)".to_owned();
+    // No message has the number 0: all that arrived at the end itself is left out.
+    let end = filter.to.map(|to| (millis(to), 0));
+    let place = after.map(|place| (place.received_ms, i64::try_from(place.id).unwrap_or(i64::MAX)));
+    let (below_ms, below) = end.into_iter().chain(place).min().unwrap_or((i64::MAX, i64::MAX));
+    let from = filter.from.map_or(i64::MIN, millis);
+    let mut values = vec![Value::Integer(from), Value::Integer(below_ms), Value::Integer(below)];
+    if let Some(key) = &filter.key {
+        terms.push_str(" AND m.key = ?");
+        values.push(Value::Text(key.clone()));
+    } else if let Some(scope) = &filter.scope {
+        terms.push_str(" AND m.scope = ?");
+        values.push(Value::Text(scope.clone()));
+    }
+    // Only what did not pass has a code.
+    if filter.code.is_some() || filter.verdict.as_ref().is_some_and(|verdict| verdict != "accepted") {
+        terms.push_str(" AND m.verdict <> 'accepted'");
+    }
+    (terms, values)
+}
+
+fn message_query(terms: &str) -> String {
+    format!("SELECT {MESSAGE_COLUMNS} FROM {MESSAGES} WHERE {terms} ORDER BY m.received_ms DESC, m.id DESC")
 }
 
 fn messages(
     connection: &Connection,
     filter: &MessageFilter,
-    before: Option<u64>,
-    share: Share,
-) -> rusqlite::Result<Slice<MessageRecord, u64>> {
-    let mut terms = "m.id < ?".to_owned();
-    let mut values = vec![integer(before.unwrap_or(u64::MAX))];
-    if let Some(key) = &filter.key {
-        terms.push_str(" AND m.key = ?");
-        values.push(Value::Text(key.clone()));
-    }
-    let query = format!("SELECT {MESSAGE_COLUMNS} FROM {MESSAGES} WHERE {terms} ORDER BY m.id DESC");
-    let scope = filter.scope.clone().map(Some);
+    after: Option<MessagePlace>,
+    limit: usize,
+) -> rusqlite::Result<Slice<MessageRecord, MessagePlace>> {
+    let (terms, values) = message_terms(filter, after);
+    let query = message_query(&terms);
+    let (scope, code) = (filter.scope.clone().map(Some), filter.code.clone().map(Some));
+    let share = Share { items: limit, examined: MAX_MESSAGES_EXAMINED };
     slice(connection, (&query, values), share, |row| {
-        let fits = fits(scope.as_ref(), || row.get(3))?
+        let place = MessagePlace { received_ms: row.get(1)?, id: row.get(0)? };
+        let fits = fits(filter.channel.as_ref(), || row.get(2))?
+            && fits(scope.as_ref(), || row.get(3))?
             && fits(filter.caller.as_ref(), || row.get(4))?
-            && fits(filter.verdict.as_ref(), || row.get(7))?;
-        Ok((row.get(0)?, if fits { Some(message(row)?) } else { None }))
+            && fits(filter.verdict.as_ref(), || row.get(8))?
+            && fits(code.as_ref(), || row.get(9))?;
+        Ok((place, if fits { Some(message(row)?) } else { None }))
+    })
+}
+
+const STRANGER_COLUMNS: &str = "number, received_ms, channel, peer, reason, body_bytes";
+
+fn stranger(row: &Row<'_>) -> rusqlite::Result<StrangerRecord> {
+    Ok(StrangerRecord {
+        number: row.get(0)?,
+        received_at: instant(row, 1)?,
+        channel: row.get(2)?,
+        peer: row.get(3)?,
+        reason: row.get(4)?,
+        body_bytes: row.get(5)?,
     })
 }
 
@@ -240,28 +281,55 @@ impl Lists for SqliteReader {
     fn messages(
         &self,
         filter: &MessageFilter,
-        before: Option<u64>,
+        after: Option<MessagePlace>,
         limit: usize,
-    ) -> Result<Slice<MessageRecord, u64>, StoreError> {
-        self.read("listing messages", |connection| messages(connection, filter, before, Share::of(limit)))
+    ) -> Result<Slice<MessageRecord, MessagePlace>, StoreError> {
+        self.read("listing messages", |connection| messages(connection, filter, after, limit))
     }
 
     fn message(&self, id: u64) -> Result<Option<WholeMessage>, StoreError> {
         let query = format!(
-            "SELECT {MESSAGE_COLUMNS}, m.request, m.reply, c.first_message_id, c.differing FROM {MESSAGES} \
-             LEFT JOIN conflicts c ON c.message_id = m.id WHERE m.id = ?"
+            "SELECT {MESSAGE_COLUMNS}, m.request, m.reply, c.first_message_id, c.differing, a.content, c.content \
+             FROM {MESSAGES} LEFT JOIN conflicts c ON c.message_id = m.id \
+             LEFT JOIN answers a ON a.message_id = c.first_message_id WHERE m.id = ?"
         );
+        let conflict = |row: &Row<'_>, first_message_id| {
+            Ok::<_, rusqlite::Error>(ConflictRecord {
+                first_message_id,
+                differing: row.get(14)?,
+                first: Sealed::from_stored(row.get(15)?),
+                second: Sealed::from_stored(row.get(16)?),
+            })
+        };
         let read = |row: &Row<'_>| {
-            let first: Option<u64> = row.get(12)?;
+            let first: Option<u64> = row.get(13)?;
             Ok(WholeMessage {
                 record: message(row)?,
-                request: Sealed::from_stored(row.get(10)?),
-                reply: Sealed::from_stored(row.get(11)?),
-                conflict: first.map(|first| Ok::<_, rusqlite::Error>((first, row.get(13)?))).transpose()?,
+                request: Sealed::from_stored(row.get(11)?),
+                reply: Sealed::from_stored(row.get(12)?),
+                conflict: first.map(|first| conflict(row, first)).transpose()?,
             })
         };
         self.read("reading a message", |connection| {
             let parameters = params_from_iter([integer(id)]);
+            connection.prepare_cached(&query)?.query_row(parameters, read).map(Some).or_else(none_if_no_row)
+        })
+    }
+
+    fn strangers(&self, before: Option<u64>, limit: usize) -> Result<Slice<StrangerRecord, u64>, StoreError> {
+        let query = format!("SELECT {STRANGER_COLUMNS} FROM strangers WHERE number < ? ORDER BY number DESC");
+        let values = vec![integer(before.unwrap_or(u64::MAX))];
+        self.read("listing strangers", |connection| {
+            slice(connection, (&query, values.clone()), Share::of(limit), |row| Ok((row.get(0)?, Some(stranger(row)?))))
+        })
+    }
+
+    fn stranger(&self, number: u64) -> Result<Option<WholeStranger>, StoreError> {
+        let query = format!("SELECT {STRANGER_COLUMNS}, request FROM strangers WHERE number = ?");
+        let read =
+            |row: &Row<'_>| Ok(WholeStranger { record: stranger(row)?, request: Sealed::from_stored(row.get(6)?) });
+        self.read("reading a stranger's message", |connection| {
+            let parameters = params_from_iter([integer(number)]);
             connection.prepare_cached(&query)?.query_row(parameters, read).map(Some).or_else(none_if_no_row)
         })
     }
@@ -307,5 +375,36 @@ mod tests {
         assert_eq!(numbers(7, share(2, 3), true), Slice { items: vec![6, 4], next: Some(4) });
         assert_eq!(numbers(6, share(2, 1), true), Slice { items: vec![], next: Some(5) });
         assert_eq!(numbers(2, share(2, 1), true), Slice { items: vec![], next: None });
+    }
+
+    /// How SQLite goes about a listing of messages: the index that it walks, and whether it sorts.
+    fn plan(filter: &MessageFilter) -> String {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::migrations::run(&mut connection).unwrap();
+        let (terms, values) = message_terms(filter, Some(MessagePlace { received_ms: 9, id: 9 }));
+        let query = format!("EXPLAIN QUERY PLAN {}", message_query(&terms));
+        let mut statement = connection.prepare(&query).unwrap();
+        let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn messages_are_found_through_an_index_and_come_out_sorted() {
+        let scope = Some("qimen/recovery".to_owned());
+        for (filter, index) in [
+            (MessageFilter::default(), "messages_by_time"),
+            (MessageFilter { scope: scope.clone(), ..MessageFilter::default() }, "messages_by_scope"),
+            (
+                MessageFilter { verdict: Some("refused".to_owned()), ..MessageFilter::default() },
+                "messages_not_accepted",
+            ),
+            (MessageFilter { code: Some("BUSY".to_owned()), ..MessageFilter::default() }, "messages_not_accepted"),
+            (MessageFilter { verdict: Some("accepted".to_owned()), ..MessageFilter::default() }, "messages_by_time"),
+        ] {
+            let plan = plan(&filter);
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{filter:?}: {plan}");
+        }
+        let keyed = plan(&MessageFilter { key: Some("1".to_owned()), ..MessageFilter::default() });
+        assert!(keyed.contains("messages_by_key"), "{keyed}");
     }
 }

@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0004_api.sql"),
     include_str!("migrations/0005_operations.sql"),
     include_str!("migrations/0006_console.sql"),
+    include_str!("migrations/0007_traffic.sql"),
 ];
 
 /// Brings the schema up to date.

@@ -104,6 +104,12 @@ async fn recoveries_and_messages_are_found_by_each_filter() {
         ("verdict=refused", vec![]),
         ("caller=alibaba&interface=qimen/policy-issuing", vec!["0"]),
         ("caller=nobody", vec![]),
+        ("channel=qimen", vec!["3", "2", "1", "0"]),
+        ("channel=avatar", vec![]),
+        ("code=INVALID_ARGUMENT", vec![]),
+        ("receivedFrom=2026-01-02T03:04:05Z&receivedTo=2026-01-02T03:04:06Z", vec!["3", "2", "1", "0"]),
+        ("receivedTo=2026-01-02T03:04:05Z", vec![]),
+        ("receivedFrom=2026-01-02T03:04:06Z", vec![]),
     ] {
         let page = world.get(&format!("/messages?{filter}")).await;
         assert_eq!(column(&page, "key"), expected, "{filter}");
@@ -161,4 +167,51 @@ async fn personal_data_is_for_those_who_may_see_it() {
     assert_eq!(whole["application"]["applicantPersonalInfo"]["personName"], "张𬭎三");
     let message = world.get(&message).await;
     assert_eq!((&message["message"]["verdict"], &message["reply"]), (&"accepted".into(), &"{}".into()));
+}
+
+#[tokio::test]
+async fn a_conflict_is_told_field_by_field_to_those_who_see_people() {
+    let world = World::new();
+    world.issue("1", json!({})).await;
+    let other = json!({"amount": "1019", "applicantPersonalInfo": {"personName": "李四"}});
+    let refused = world.issue_refused("1", other).await;
+    assert_eq!(refused.code().as_str(), "IDEMPOTENCY_CONFLICT");
+    let listed = world.get("/messages?verdict=conflicting").await;
+    assert_eq!(world.get("/messages?code=IDEMPOTENCY_CONFLICT").await, listed);
+    let path = format!("/messages/{}", column(&listed, "id")[0]);
+    let conflict = &world.get(&path).await["conflict"];
+    let amount = json!({"field": "amount", "first": "1018", "second": "1019"});
+    assert!(conflict["differences"].as_array().unwrap().contains(&amount), "{conflict}");
+    let masked = world.get_as(NO_PEOPLE, &path).await.json();
+    assert_eq!(masked["conflict"]["differences"], Value::Null);
+    assert!(masked["conflict"]["differing"].as_array().unwrap().contains(&json!("amount")));
+    assert!(!masked.to_string().contains("李四"));
+}
+
+#[tokio::test]
+async fn strangers_are_listed_newest_first_as_far_as_the_ring_reaches() {
+    let world = World::new();
+    for n in 0..5 {
+        let request = format!("POST /qimen?n={n} HTTP/1.1\r\n\r\n张三");
+        world.ledger.record_stranger(Stranger {
+            received_at: world.clock.now(),
+            channel: "qimen",
+            peer: "192.0.2.9".to_owned(),
+            reason: "the signature fits none of the partner's secrets".to_owned(),
+            body_bytes: 6,
+            request: world.vault.seal(Purpose::Request, request.as_bytes()).unwrap(),
+        });
+    }
+    // Answered after them, and so when they are written.
+    world.issue("1", json!({})).await;
+    let numbers = column(&world.get("/strangers").await, "number");
+    assert_eq!(numbers.len(), 3, "a ring of three");
+    assert!(numbers.is_sorted_by(|a, b| a.parse::<u64>().unwrap() > b.parse().unwrap()), "{numbers:?}");
+    assert_eq!(walk(&world, "/strangers", "number", async |_| {}).await, numbers);
+    let path = format!("/strangers/{}", numbers[0]);
+    let whole = world.get(&path).await;
+    assert_eq!(whole["request"], "POST /qimen?n=4 HTTP/1.1\r\n\r\n张三");
+    assert_eq!((&whole["stranger"]["bodyBytes"], &whole["stranger"]["peer"]), (&6.into(), &"192.0.2.9".into()));
+    assert_eq!(world.get_as(NO_PEOPLE, &path).await.json()["request"], Value::Null);
+    assert_eq!(world.get_as(ALL, "/strangers/1").await.status, StatusCode::NOT_FOUND);
 }

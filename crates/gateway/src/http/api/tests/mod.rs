@@ -12,14 +12,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::body::Body;
-use baoqiao_channels::channel::Reply;
+use baoqiao_channels::channel::{CallResult, Reply};
 use baoqiao_channels::origin::Origin;
 use baoqiao_domain::currency::Currency;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::issuing::PolicyApplication;
-use baoqiao_domain::ledger::{Command, Outcome};
+use baoqiao_domain::ledger::Command;
 use baoqiao_domain::product::{AmountRange, Catalogue, DiscrepancyPolicy, Product};
 use baoqiao_domain::recovery::Recovery;
+use baoqiao_domain::refusal::Refusal;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -29,7 +30,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::ledger::sqlite::{self, SqliteOutbox, SqliteResends};
 use crate::ledger::store::Arrival;
-use crate::ledger::{Asked, Committer, Rules, Submission, Webhook};
+use crate::ledger::{Asked, Committer, Rules, Stranger, Submission, Webhook};
 use crate::outbox::Wake;
 use crate::vault::keyring::Keyring;
 
@@ -163,7 +164,7 @@ impl World {
         self.clock.0.fetch_add(ms, Ordering::Relaxed);
     }
 
-    async fn submit(&self, scope: &'static str, key: &str, command: Command) -> Outcome {
+    async fn result(&self, scope: &'static str, key: &str, command: Command) -> CallResult {
         let key = IdempotencyKey { scope, key: key.to_owned() };
         let arrival = Arrival {
             received_at: self.clock.now(),
@@ -177,11 +178,20 @@ impl World {
         let asked = Ok(Asked::new(&self.vault, key, None, command).unwrap());
         let reply = || Reply { status: 200, content_type: "application/json", body: b"{}".to_vec() };
         let submission = Submission { arrival, asked, render: Box::new(move |_, _| reply()) };
-        self.ledger.submit(submission).await.unwrap().result.unwrap()
+        self.ledger.submit(submission).await.unwrap().result
     }
 
     /// Issues a policy; what is not said is the example's.
     async fn issue(&self, identifier: &str, changes: Value) -> String {
+        self.apply(identifier, changes).await.unwrap().policy_no().unwrap().to_string()
+    }
+
+    /// What an application is refused for.
+    async fn issue_refused(&self, identifier: &str, changes: Value) -> Refusal {
+        self.apply(identifier, changes).await.unwrap_err()
+    }
+
+    async fn apply(&self, identifier: &str, changes: Value) -> CallResult {
         let mut content = json!({
             "partner": "alibaba", "identifier": identifier, "insureId": "02", "productCode": "CES",
             "insureTime": "2021-08-04T07:23:28Z", "effectTime": "2021-08-04T07:23:26Z", "expireTime": "2031-09-12T15:59:59Z",
@@ -190,9 +200,7 @@ impl World {
         });
         content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         let application: PolicyApplication = serde_json::from_value(content).unwrap();
-        let outcome =
-            self.submit("qimen/policy-issuing", identifier, Command::IssuePolicy(Box::new(application))).await;
-        outcome.policy_no().unwrap().to_string()
+        self.result("qimen/policy-issuing", identifier, Command::IssuePolicy(Box::new(application))).await
     }
 
     async fn recover(&self, identifier: &str, policy_no: Option<&str>, amount_of_cny: &str) {
@@ -202,7 +210,7 @@ impl World {
             "recoverAmountOfCny": amount_of_cny,
         }))
         .unwrap();
-        self.submit("qimen/recovery", identifier, Command::RecordRecovery(Box::new(recovery))).await;
+        self.result("qimen/recovery", identifier, Command::RecordRecovery(Box::new(recovery))).await.unwrap();
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

@@ -1,38 +1,27 @@
-//! `baoqiao sign`: a signature by hand, and how it comes about.
+//! A request by its parts, and a secret that is at hand.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use baoqiao_channels::access::Secret;
 use baoqiao_channels::channel::RawRequest;
+use baoqiao_channels::explain::{Comparison, Evidence, Kept, by_hand};
 use baoqiao_channels::qimen::body::BodyKind;
+use baoqiao_channels::rule::Rule;
 use baoqiao_channels::sign_method::SignMethod;
-use baoqiao_simulator::explain::{Explanation, Fate, Part, Source, explain, fits};
-use baoqiao_simulator::qimen::{Charset, Document, Rule, encode_query};
+use baoqiao_simulator::qimen::{Charset, Document, encode_query};
 use bytes::Bytes;
 use clap::ValueEnum;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::values::{ContentType, Pair, file_bytes, pair, print, secret};
-use crate::failure::{Failure, Outcome};
+use super::report::{Content, report};
+use crate::commands::values::{ContentType, Pair, file_bytes, pair, secret};
+use crate::failure::Failure;
 
-/// Show the string to sign and the signature of a request, and what takes part in it
 #[derive(clap::Args)]
-#[command(after_help = "\
-A `sign` among the parameters is compared with the computed one. Where they differ, the usual
-mistakes are tried: another method, the other rule, the other charset, lower-case hex, a body
-left out.
-
-Exit status: 0 computed, 1 the request's own `sign` is another, 2 wrong usage.
-
-Examples:
-  A call that a gateway refused, as its log or the platform's page shows it:
-    baoqiao sign --secret @secret.txt --url 'https://…/qimen?method=…&sign=…' --body-file body.json
-  A call to TOP, by parameters:
-    baoqiao sign --secret … --rule caller --sign-method hmac --param method=… --param 'biz_data={…}'")]
-pub(crate) struct Args {
+#[group(id = "by-hand")]
+pub(super) struct Args {
     /// The secret that signs, or @FILE with it
     #[arg(long, env = "BAOQIAO_SECRET", hide_env_values = true, value_parser = secret)]
     secret: Secret,
@@ -76,40 +65,21 @@ enum WhoseRule {
     Receiver,
 }
 
-pub(crate) fn run(args: &Args) -> Outcome {
-    let (text, status) = signed(args)?;
-    print(&text)?;
-    Ok(status)
+impl WhoseRule {
+    pub(super) fn rule(self) -> Rule {
+        match self {
+            Self::Caller => Rule::Caller,
+            Self::Receiver => Rule::Receiver,
+        }
+    }
 }
 
-fn signed(args: &Args) -> Result<(String, ExitCode), Failure> {
-    let raw = request(args)?;
-    let rule = match args.rule {
-        WhoseRule::Caller => Rule::Caller,
-        WhoseRule::Receiver => Rule::Receiver,
-    };
-    let method = match args.sign_method {
-        Some(method) => method,
-        None => own_method(&raw)?,
-    };
-    let explanation = explain(&raw, rule, method, args.secret.expose());
-    let mut text = explanation_text(&explanation, method);
-    if raw.body.ends_with(b"\n") && explanation.body_bytes.is_some() {
-        text.push_str("note: the body ends with a line break, which is signed, too\n");
-    }
-    let differs = explanation.came.as_ref().is_some_and(|came| *came != explanation.signature);
-    if differs && let Some(came) = &explanation.came {
-        let _ = writeln!(text, "DIFFERS from the request's own sign {came}");
-        let found = fits(&raw, args.secret.expose(), came);
-        // Without empty values both rules fit: the one that was asked for says more.
-        let _ = match found.iter().find(|fit| fit.rule == rule).or(found.first()) {
-            Some(fit) => writeln!(text, "which is the signature of {fit}"),
-            None => writeln!(text, "which none of the usual mistakes explains: another secret, or another request"),
-        };
-    } else if explanation.came.is_some() {
-        text.push_str("the request's own sign is the same\n");
-    }
-    Ok((text, if differs { ExitCode::from(1) } else { ExitCode::SUCCESS }))
+pub(super) fn signed(args: &Args) -> Result<(String, ExitCode), Failure> {
+    let evidence = Evidence { path: "/".to_owned(), raw: request(args)?, kept: Kept::Whole, peer: None };
+    let explanation = by_hand(&evidence, args.rule.rule(), args.sign_method, &args.secret)?;
+    let comparison = explanation.signing.as_ref().map(|signing| &signing.comparison);
+    let differs = !matches!(comparison, Some(Comparison::Right(_) | Comparison::Impossible));
+    Ok((report(&explanation, Content::Shown), if differs { ExitCode::from(1) } else { ExitCode::SUCCESS }))
 }
 
 /// The request that the arguments describe, in the bytes in which it would arrive.
@@ -157,49 +127,6 @@ fn content_type(args: &Args, body: &[u8]) -> Result<HeaderValue, Failure> {
     text.parse().map_err(|_| Failure::new(format!("content type {text:?} cannot be sent")))
 }
 
-/// `sign_method` of the request; md5 where it names none.
-fn own_method(raw: &RawRequest) -> Result<SignMethod, Failure> {
-    let parts = baoqiao_channels::qimen::sign::SignedParts::of(raw);
-    match parts.text("sign_method") {
-        Some(name) if !name.is_empty() => Ok(name.parse()?),
-        _ => Ok(SignMethod::Md5),
-    }
-}
-
-fn explanation_text(explanation: &Explanation, method: SignMethod) -> String {
-    let mut text = String::from("parameters\n");
-    for part in &explanation.parts {
-        let _ = writeln!(text, "  {}", part_text(part));
-    }
-    let _ = match explanation.body_bytes {
-        Some(0) => writeln!(text, "  no body"),
-        Some(bytes) => writeln!(text, "  body    {bytes} bytes: signed as text, after the parameters"),
-        None => writeln!(text, "  body    not signed as text: a form's fields are parameters"),
-    };
-    let _ = writeln!(text, "string to sign, in {}", explanation.charset);
-    let _ = writeln!(text, "{}", explanation.string_to_sign);
-    let _ = writeln!(text, "sign_method {method}");
-    let _ = writeln!(text, "signature   {}", explanation.signature);
-    text
-}
-
-fn part_text(part: &Part) -> String {
-    let source = match part.source {
-        Source::Header => "header",
-        Source::Form => "form",
-        Source::Query => "query",
-    };
-    let fate = match part.fate {
-        Fate::Signed if part.value.is_empty() => "signed as its bare name",
-        Fate::Signed => "signed",
-        Fate::IsSignature => "left out: it is the signature",
-        Fate::Overridden => "left out: the same name comes again",
-        Fate::Empty => "left out: empty, and callers leave that out",
-        Fate::CallersSignNoHeader => "left out: callers sign no headers",
-    };
-    format!("{source:<7} {}={}: {fate}", part.name, part.value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,20 +150,22 @@ mod tests {
     const SIGN: &str = "FFF281DA7C5311D8BBF70BF43C895E9F";
 
     #[test]
-    fn a_request_is_explained() {
+    fn a_request_is_signed_and_how_it_comes_about_is_told() {
         let (text, same) = output(&["--query", QUERY, "--body", "{}"]);
         let expected = format!(
             "\
-parameters
-  query   method=m.y: signed
-  query   app_key=24589063: signed
-  query   session=: signed as its bare name
-  query   timestamp=2021-08-04 15:23:28: signed
-  body    2 bytes: signed as text, after the parameters
-string to sign, in UTF-8
+signed by the receiver's rule, in this order, in UTF-8
+    1  query   app_key    24589063
+    2  query   method     m.y
+    3  query   session    (empty: its bare name)
+    4  query   timestamp  2021-08-04 15:23:28
+       body    2 bytes, after the parameters
+
+string to sign
 app_key24589063methodm.ysessiontimestamp2021-08-04 15:23:28{{}}
-sign_method md5
-signature   {SIGN}
+
+signatures by md5
+  computed  {SIGN}  by the given secret
 "
         );
         assert_eq!((text, same), (expected, true));
@@ -246,20 +175,21 @@ signature   {SIGN}
     fn a_whole_url_and_its_own_signature() {
         let url = format!("https://x/qimen?{QUERY}&sign={SIGN}#top");
         let (text, same) = output(&["--url", &url, "--body", "{}"]);
-        assert!(same && text.ends_with("the request's own sign is the same\n"), "{text}");
+        assert!(same && text.starts_with("check\n  ✓ the signature is right, by the given secret\n"), "{text}");
         let (text, same) = output(&["--url", &url, "--body", "{}", "--rule", "caller"]);
-        assert!(!same && text.contains("which is the signature of md5 by the receiver's rule\n"), "{text}");
+        assert!(!same && text.contains("✗ the signature is wrong: parameters with an empty value took part"), "{text}");
         let (text, same) = output(&["--url", &url, "--body", "{ }"]);
-        assert!(!same && text.contains("another secret, or another request"), "{text}");
+        assert!(!same && text.contains("JSON written anew (without blanks)"), "{text}");
+        assert!(text.contains("\nto forward, 可转给对方\n  贵方的这次调用未通过验签"), "{text}");
+        let (text, same) = output(&["--url", &url, "--body", "[]"]);
+        assert!(!same && text.contains("no usual mistake and no two of them explain it"), "{text}");
     }
 
     #[test]
     fn parameters_are_encoded_in_the_charset_and_shown_decoded() {
         let (text, _) = output(&["--param=n=张 三", "--param=sign_method=hmac-sha256", "--charset=gbk"]);
-        assert!(
-            text.contains("string to sign, in GBK\nn张 三sign_methodhmac-sha256\nsign_method hmac-sha256\n"),
-            "{text}"
-        );
+        assert!(text.contains("in this order, in GBK\n    1  query   n            张 三\n"), "{text}");
+        assert!(text.contains("\nn张 三sign_methodhmac-sha256\n\nsignatures by hmac-sha256\n"), "{text}");
         let cli = Cli::try_parse_from(["sign", "--secret=s", "--param=n=张", "--charset=gbk"]).unwrap();
         assert_eq!(request(&cli.args).unwrap().query, "n=%D5%C5");
     }
@@ -267,9 +197,16 @@ signature   {SIGN}
     #[test]
     fn a_form_is_taken_for_one() {
         let (text, _) = output(&["--query=a=1", "--body=a=2&b=3"]);
-        assert!(text.contains("form    a=2: left out: the same name comes again"), "{text}");
+        assert!(text.contains("form    a  2: the same name comes again, and the last counts"), "{text}");
         assert!(text.contains("\na1b3\n"), "{text}");
         let (text, _) = output(&["--query=a=1", "--body=a=2&b=3", "--content-type=text"]);
         assert!(text.contains("\na1a=2&b=3\n"), "{text}");
+    }
+
+    #[test]
+    fn what_came_cannot_move_the_cursor() {
+        let (text, _) = output(&["--query=a%1B%5B2J=%0D%1B%5B2J&sign=%1B%0A", "--body={\u{1b}}"]);
+        assert!(!text.contains(['\u{1b}', '\r']), "{text:?}");
+        assert!(text.contains("a\\u{1b}[2J") && text.contains("{\\u{1b}}"), "{text}");
     }
 }
