@@ -16,7 +16,7 @@ use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_gateway::config::{Config, LedgerUrl};
 use baoqiao_gateway::gateway::{Gateway, open_outbox};
 use baoqiao_gateway::ledger::sqlite::{Gate, SqliteOutbox};
-use baoqiao_gateway::outbox::store::{Filter, NoticeRow, NoticeState};
+use baoqiao_gateway::outbox::store::{Filter, NoticeRow, NoticeState, OutboxStore};
 use baoqiao_gateway::vault::{Purpose, Vault};
 
 /// Notices of one subject go one by one; so many follow each other.
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let config = Config::load(Path::new(&path), &|name| std::env::var(name).ok())?;
     let partner = config.platforms.first().ok_or("the configuration names no platform")?.partner.clone();
     let (desk, vault) = open_outbox(&config, Arc::new(SystemClock))?;
-    let LedgerUrl::Sqlite(ledger) = &config.ledger.url;
+    let LedgerUrl::Sqlite(ledger) = &config.ledger.url else { return Err("expected a ledger on SQLite".into()) };
     let mut outbox = SqliteOutbox::open(ledger, Gate::default())?;
     let subjects = count.div_ceil(PER_SUBJECT);
     let rows: Vec<NoticeRow> = (0..count).map(|n| row(&partner, n % subjects, &vault)).collect::<Result<_, _>>()?;

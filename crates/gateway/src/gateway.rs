@@ -11,16 +11,20 @@ use baoqiao_channels::OUTBOUND;
 use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, TemplateError, policy_schema};
 
 use crate::clock::Clock;
-use crate::config::{Config, LedgerUrl};
+use crate::config::Config;
 use crate::console::store::ConsoleStore;
 use crate::documents::{Documents, Links};
 use crate::http::api::{Api, ApiLimits, ApiParts};
 use crate::http::console::{Console, ConsoleParts};
 use crate::http::{Allowance, BodyBudget, Front, Inbound, InboundLimits, Parts, Server, ServerLimits, router};
+use crate::ledger::backend::{Backend, Readers};
 use crate::ledger::feed::Feed;
 use crate::ledger::lists::Lists;
-use crate::ledger::store::{Reader, StoreError};
-use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules, sqlite};
+use crate::ledger::postgres::Sequencer;
+use crate::ledger::resends::ResendLog;
+use crate::ledger::store::{Reader, Store, StoreError};
+use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules};
+use crate::outbox::store::OutboxStore;
 use crate::outbox::{Desk, HttpTransport, Tools, Wake, Worker};
 use crate::tls::{Tls, TlsError};
 use crate::vault::Vault;
@@ -39,10 +43,10 @@ pub enum StartError {
     #[error(transparent)]
     Keys(#[from] KeyringError),
     /// The ledger does not open.
-    #[error("ledger {path}: {source}")]
+    #[error("ledger {ledger}: {source}")]
     Ledger {
-        /// The ledger's file.
-        path: PathBuf,
+        /// The ledger's file or database.
+        ledger: String,
         /// What is wrong.
         source: StoreError,
     },
@@ -73,6 +77,14 @@ pub enum StartError {
     Thread(std::io::Error),
 }
 
+/// What gives events their places in the feed, with whom it hears from and tells.
+struct Sequencing {
+    sequencer: Sequencer,
+    written: Feed,
+    feed: Feed,
+    wake: Wake,
+}
+
 /// A gateway that listens and has yet to serve.
 pub struct Gateway {
     server: Server,
@@ -82,6 +94,7 @@ pub struct Gateway {
     ledger: Ledger,
     feed: Feed,
     worker: Worker,
+    sequencing: Option<Sequencing>,
     committer: Committer,
 }
 
@@ -95,13 +108,13 @@ pub struct LedgerAccess {
     pub vault: Arc<Vault>,
 }
 
-fn open_ledger(config: &Config) -> Result<(sqlite::SqliteStore, LedgerAccess), StartError> {
-    let vault = Arc::new(Vault::new(&Keyring::load(&config.ledger.keys)?, getrandom::fill));
-    let LedgerUrl::Sqlite(path) = &config.ledger.url;
-    let opened = sqlite::open(path, &vault);
-    let (store, reader) = opened.map_err(|source| StartError::Ledger { path: path.clone(), source })?;
-    let reader = Arc::new(reader);
-    Ok((store, LedgerAccess { lists: Arc::clone(&reader) as Arc<dyn Lists>, reader, vault }))
+fn load_vault(config: &Config) -> Result<Arc<Vault>, KeyringError> {
+    Ok(Arc::new(Vault::new(&Keyring::load(&config.ledger.keys)?, getrandom::fill)))
+}
+
+fn failed(config: &Config) -> impl Fn(StoreError) -> StartError {
+    let ledger = config.ledger.url.to_string();
+    move |source| StartError::Ledger { ledger: ledger.clone(), source }
 }
 
 /// Opens a configured ledger for reading; a gateway may be running on it.
@@ -109,12 +122,9 @@ fn open_ledger(config: &Config) -> Result<(sqlite::SqliteStore, LedgerAccess), S
 /// # Errors
 /// When the keys or the ledger do not open.
 pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
-    let vault = Arc::new(Vault::new(&Keyring::load(&config.ledger.keys)?, getrandom::fill));
-    let LedgerUrl::Sqlite(path) = &config.ledger.url;
-    let opened = sqlite::open_reader(path, &vault);
-    let reader = opened.map_err(|source| StartError::Ledger { path: path.clone(), source })?;
-    let reader = Arc::new(reader);
-    Ok(LedgerAccess { lists: Arc::clone(&reader) as Arc<dyn Lists>, reader, vault })
+    let vault = load_vault(config)?;
+    let Readers { reader, lists } = Backend::open_readers(&config.ledger.url, &vault).map_err(failed(config))?;
+    Ok(LedgerAccess { reader, lists, vault })
 }
 
 /// Opens a configured ledger's outbox for people; a gateway may be running on it, and looks again within a second.
@@ -122,21 +132,42 @@ pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
 /// # Errors
 /// When the keys or the ledger do not open.
 pub fn open_outbox(config: &Config, clock: Arc<dyn Clock>) -> Result<(Desk, Arc<Vault>), StartError> {
-    let (store, access) = open_ledger(config)?;
-    let outbox = outbox_store(config, &store)?;
-    Ok((Desk::new(outbox, Wake::default(), clock), access.vault))
+    let vault = load_vault(config)?;
+    let backend = Backend::open(&config.ledger.url, &vault).map_err(failed(config))?;
+    Ok((Desk::new(backend.outbox().map_err(failed(config))?, Wake::default(), clock), vault))
 }
 
-fn outbox_store(config: &Config, store: &sqlite::SqliteStore) -> Result<sqlite::SqliteOutbox, StartError> {
-    let LedgerUrl::Sqlite(path) = &config.ledger.url;
-    let opened = sqlite::SqliteOutbox::open(path, store.gate());
-    opened.map_err(|source| StartError::Ledger { path: path.clone(), source })
+/// The ledger's parts, each opened on a thread that may wait for it.
+struct Ledgers {
+    stores: Vec<Box<dyn Store>>,
+    readers: Readers,
+    worker: Box<dyn OutboxStore>,
+    desk: Box<dyn OutboxStore>,
+    resends: Box<dyn ResendLog>,
+    console: Option<Arc<dyn ConsoleStore>>,
+    sequencer: Option<Sequencer>,
 }
 
-fn resends(config: &Config, store: &sqlite::SqliteStore) -> Result<sqlite::SqliteResends, StartError> {
-    let LedgerUrl::Sqlite(path) = &config.ledger.url;
-    let opened = sqlite::SqliteResends::open(path, store.gate());
-    opened.map_err(|source| StartError::Ledger { path: path.clone(), source })
+impl Ledgers {
+    async fn open(config: &Config, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
+        let (url, vault, clock) = (config.ledger.url.clone(), Arc::clone(vault), Arc::clone(clock));
+        let has_console = config.console.enabled;
+        let opened = tokio::task::spawn_blocking(move || {
+            let mut backend = Backend::open(&url, &vault)?;
+            Ok(Self {
+                stores: backend.stores()?,
+                readers: backend.readers(),
+                worker: backend.outbox()?,
+                desk: backend.outbox()?,
+                resends: backend.resends()?,
+                console: if has_console { Some(backend.console()?) } else { None },
+                sequencer: backend.sequencer(clock)?,
+            })
+        });
+        let cut_off =
+            |error: tokio::task::JoinError| StoreError { context: "opening the ledger", reason: error.to_string() };
+        opened.await.map_err(cut_off).and_then(|opened| opened).map_err(failed(config))
+    }
 }
 
 /// The users, the sessions and the audit log of a configured ledger; a gateway may be running on it.
@@ -144,15 +175,9 @@ fn resends(config: &Config, store: &sqlite::SqliteStore) -> Result<sqlite::Sqlit
 /// # Errors
 /// When the keys or the ledger do not open.
 pub fn open_console(config: &Config) -> Result<Arc<dyn ConsoleStore>, StartError> {
-    let (store, _) = open_ledger(config)?;
-    console_store(config, &store)
-}
-
-fn console_store(config: &Config, store: &sqlite::SqliteStore) -> Result<Arc<dyn ConsoleStore>, StartError> {
-    let LedgerUrl::Sqlite(path) = &config.ledger.url;
-    let opened = sqlite::SqliteConsole::open(path, store.gate());
-    let opened = opened.map_err(|source| StartError::Ledger { path: path.clone(), source })?;
-    Ok(Arc::new(opened))
+    let vault = load_vault(config)?;
+    let backend = Backend::open(&config.ledger.url, &vault).map_err(failed(config))?;
+    backend.console().map_err(failed(config))
 }
 
 /// What the API and the console both work with.
@@ -167,14 +192,14 @@ struct Shared {
     clock: Arc<dyn Clock>,
 }
 
-fn api(config: &Config, resends: sqlite::SqliteResends, shared: &Shared) -> Api {
+fn api(config: &Config, resends: Box<dyn ResendLog>, shared: &Shared) -> Api {
     Api::new(ApiParts {
         tokens: config.api_tokens.clone(),
         ledger: shared.ledger.clone(),
         reader: Arc::clone(&shared.reader),
         lists: Arc::clone(&shared.lists),
         desk: shared.desk.clone(),
-        resends: Box::new(resends),
+        resends,
         feed: shared.feed.clone(),
         platforms: config.platforms.iter().map(|platform| platform.partner.clone()).collect(),
         vault: Arc::clone(&shared.vault),
@@ -214,7 +239,7 @@ fn api_limits(config: &Config) -> ApiLimits {
 /// The worker of the outbox, not yet at work.
 fn worker(
     config: &Config,
-    store: &sqlite::SqliteStore,
+    store: Box<dyn OutboxStore>,
     vault: &Arc<Vault>,
     clock: &Arc<dyn Clock>,
     wake: Wake,
@@ -230,7 +255,7 @@ fn worker(
     };
     let webhooks = config.webhooks.iter().map(|webhook| &webhook.lane);
     let lanes = config.platforms.iter().chain(webhooks).cloned().collect();
-    Ok(Worker::new(outbox_store(config, store)?, lanes, config.outbox, tools))
+    Ok(Worker::new(store, lanes, config.outbox, tools))
 }
 
 /// The configured template, or the built-in one, with its file's SHA-256.
@@ -258,14 +283,18 @@ impl Gateway {
     /// See [`StartError`].
     pub async fn start(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let (template, template_sha256) = load_template(&config)?;
-        let (store, LedgerAccess { reader, lists, vault }) = open_ledger(&config)?;
+        let vault = load_vault(&config)?;
+        let ledgers = Ledgers::open(&config, &vault, &clock).await?;
+        let Readers { reader, lists } = ledgers.readers;
         let (server, address) = listen(&config, &clock).await?;
         let public_url = config.server.public_url_at(address);
         let links = Links { public_url: public_url.clone(), vault: Arc::clone(&vault) };
         let catalogue = Arc::new(config.catalogue.clone());
         let document_links = links.clone();
         let (wake, feed) = (Wake::default(), Feed::default());
-        let worker = worker(&config, &store, &vault, &clock, wake.clone())?;
+        // Where events get their places after they were written, only what has its place is news.
+        let written = if ledgers.sequencer.is_some() { Feed::default() } else { feed.clone() };
+        let worker = worker(&config, ledgers.worker, &vault, &clock, wake.clone())?;
         let rules = Rules {
             catalogue: Arc::clone(&catalogue),
             clock: Arc::clone(&clock),
@@ -273,14 +302,18 @@ impl Gateway {
             document_url: Box::new(move |policy_no| document_links.document(policy_no)),
             stranger_records: config.traffic.stranger_records,
             wake_outbox: wake.clone(),
-            feed: feed.clone(),
+            feed: written.clone(),
             webhooks: config.webhooks.iter().map(|webhook| webhook.endpoint.clone()).collect(),
         };
-        let resends = resends(&config, &store)?;
-        let console_store = if config.console.enabled { Some(console_store(&config, &store)?) } else { None };
-        let desk = Desk::new(outbox_store(&config, &store)?, wake, Arc::clone(&clock));
+        let sequencing = ledgers.sequencer.map(|sequencer| Sequencing {
+            sequencer,
+            written,
+            feed: feed.clone(),
+            wake: wake.clone(),
+        });
+        let desk = Desk::new(ledgers.desk, wake, Arc::clone(&clock));
         let (ledger, committer) =
-            Ledger::start(store, rules, config.server.waiting_limit).map_err(StartError::Thread)?;
+            Ledger::start_lanes(ledgers.stores, rules, config.server.waiting_limit).map_err(StartError::Thread)?;
         let documents = Arc::new(Documents {
             reader: Arc::clone(&reader),
             ledger: ledger.clone(),
@@ -297,11 +330,11 @@ impl Gateway {
         });
         let inbound = inbound(&config, ledger.clone(), Arc::clone(&vault), catalogue, Arc::clone(&clock));
         let shared = Shared { ledger: ledger.clone(), reader, lists, desk, feed: feed.clone(), links, vault, clock };
-        let console = console_store.map(|store| console(&config, store, Arc::clone(&documents), &shared));
-        let api = api(&config, resends, &shared);
+        let console = ledgers.console.map(|store| console(&config, store, Arc::clone(&documents), &shared));
+        let api = api(&config, ledgers.resends, &shared);
         let parts =
             Parts { inbound: Arc::new(inbound), documents, api: Arc::new(api), console, ledger: ledger.clone() };
-        Ok(Self { server, address, public_url, router: router(parts), ledger, feed, worker, committer })
+        Ok(Self { server, address, public_url, router: router(parts), ledger, feed, worker, sequencing, committer })
     }
 
     /// The address that it listens on.
@@ -320,12 +353,15 @@ impl Gateway {
     /// When the committer ended before it was told to: nothing could be answered any more, and whoever runs the
     /// process should start it again.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), CommitterPanicked> {
-        let Self { server, router, ledger, feed, worker, committer, .. } = self;
+        let Self { server, router, ledger, feed, worker, sequencing, committer, .. } = self;
         let (served, stop_worker) = tokio::sync::oneshot::channel::<()>();
         let worker = tokio::spawn(worker.run(async {
             // A sender that is gone says the same.
             let _ = stop_worker.await;
         }));
+        let sequencing = sequencing.map(|Sequencing { sequencer, written, feed, wake }| {
+            tokio::spawn(sequencer.run(written, feed, wake, std::future::pending()))
+        });
         let stop_or_end = async move {
             tokio::select! {
                 () = stop => {}
@@ -339,7 +375,10 @@ impl Gateway {
         if worker.await.is_err() {
             tracing::error!("the outbox could not be waited for");
         }
-        committer.finish().await
+        let finished = committer.finish().await;
+        // What has no place in the feed yet gets it from another gateway, or when this one is started again.
+        sequencing.inspect(tokio::task::JoinHandle::abort);
+        finished
     }
 }
 

@@ -83,12 +83,14 @@ fn keys(config: &Config) -> Finding {
 }
 
 fn ledger(config: &Config) -> Finding {
-    let LedgerUrl::Sqlite(path) = &config.ledger.url;
-    if !path.exists() {
-        return Finding::Good(format!("ledger: {} is not there yet; `baoqiao serve` makes it", path.display()));
+    let url = &config.ledger.url;
+    if let LedgerUrl::Sqlite(path) = url
+        && !path.exists()
+    {
+        return Finding::Good(format!("ledger: {url} is not there yet; `baoqiao serve` makes it"));
     }
     match open_for_reading(config) {
-        Ok(_) => Finding::Good(format!("ledger: {} opens with these keys", path.display())),
+        Ok(_) => Finding::Good(format!("ledger: {url} opens with these keys")),
         Err(error) => Finding::Bad(error.to_string()),
     }
 }

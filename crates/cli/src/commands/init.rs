@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// Where notices are sent; as it stands, to `baoqiao simulate platform`
     #[arg(long, value_name = "URL", default_value = SIMULATED_PLATFORM)]
     platform: String,
+    /// A PostgreSQL database for the ledger, as its address; as it stands, a file beside the configuration
+    #[arg(long, value_name = "URL")]
+    ledger_url: Option<String>,
     /// Replace an existing baoqiao.toml, which is kept as baoqiao.toml.bak; an existing keys.toml is always kept
     #[arg(long)]
     force: bool,
@@ -62,6 +65,10 @@ fn init(args: &Args, entropy: Entropy) -> Result<String, Failure> {
         _ => SampleOptions::new(&args.listen, &random_app_key(entropy)?, &random_secret(entropy)?)?,
     };
     let options = options.with_platform(&args.platform)?.with_policy_source(&args.policy_source)?;
+    let options = match &args.ledger_url {
+        Some(url) => options.with_ledger(url)?,
+        None => options,
+    };
     let (config, keys) = (args.dir.join("baoqiao.toml"), args.dir.join("keys.toml"));
     if !args.force {
         refuse_existing(&config, "--force replaces it")?;
@@ -196,6 +203,7 @@ mod tests {
             secret: None,
             platform: SIMULATED_PLATFORM.to_owned(),
             policy_source: EXAMPLE_POLICY_SOURCE.to_owned(),
+            ledger_url: None,
             force: false,
         }
     }

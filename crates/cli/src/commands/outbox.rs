@@ -304,7 +304,7 @@ mod tests {
         let config = Config::parse(&folder.join("baoqiao.toml"), &sample(&options), &|_| None).unwrap();
         std::fs::write(&config.ledger.keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
         let (desk, vault) = open_outbox(&config, Arc::new(SystemClock)).unwrap();
-        let LedgerUrl::Sqlite(path) = &config.ledger.url;
+        let LedgerUrl::Sqlite(path) = &config.ledger.url else { panic!("{}", config.ledger.url) };
         let mut store = SqliteOutbox::open(path, Gate::default()).unwrap();
         let now = Timestamp::from_millisecond(SystemClock.now().as_millisecond()).unwrap();
         let row = || NoticeRow {

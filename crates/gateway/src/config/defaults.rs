@@ -29,6 +29,10 @@ pub const LOG_FORMAT: LogFormat = LogFormat::Text;
 pub const LOG_LEVEL: Level = Level::INFO;
 /// The path in `ledger.url`, beside the configuration.
 pub const LEDGER_PATH: &str = "ledger.db";
+/// `ledger.readers`.
+pub const LEDGER_READERS: u64 = 8;
+/// `ledger.lanes`.
+pub const LEDGER_LANES: u64 = 1;
 /// `ledger.keys`, beside the configuration.
 pub const KEYS_PATH: &str = "keys.toml";
 /// `traffic.stranger_records`.

@@ -41,7 +41,7 @@ use toml::de::DeTable;
 
 pub use console::ConsoleConfig;
 pub use documents::DocumentsConfig;
-pub use ledger::{LedgerConfig, LedgerUrl};
+pub use ledger::{LedgerConfig, LedgerUrl, PostgresUrl};
 pub use log::{LogConfig, LogFormat};
 pub use problem::{ConfigError, Problem};
 pub use sample::{EXAMPLE_POLICY_SOURCE, InvalidSample, SIMULATED_PLATFORM, SampleOptions, sample};

@@ -6,7 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use baoqiao_channels::access::Secret;
 
 use super::server::EXPECTED_LISTEN;
-use super::{partner, platform, policy_source, reader, secret};
+use super::{ledger, partner, platform, policy_source, reader, secret};
+
+/// Where the sample has its ledger.
+const SAMPLE_LEDGER: &str = "sqlite:ledger.db";
 
 const TEMPLATE: &str = include_str!("sample.toml");
 
@@ -18,6 +21,7 @@ pub struct SampleOptions {
     secret: Secret,
     platform_url: String,
     policy_source: String,
+    ledger_url: Option<String>,
 }
 
 /// The policy source of the rescission document's example.
@@ -49,6 +53,8 @@ pub enum InvalidSample {
         /// What came.
         String,
     ),
+    /// The ledger's address is none. It is not shown, since it may hold a password.
+    Ledger,
     /// The secret is none. It is not shown.
     Secret(
         /// What is wrong with it.
@@ -65,6 +71,7 @@ impl fmt::Display for InvalidSample {
                 write!(f, "policy source: {came:?}; expected {}", policy_source::EXPECTED_CODE)
             }
             Self::Platform(came) => write!(f, "platform: {came:?}; expected {}", platform::EXPECTED_URL),
+            Self::Ledger => write!(f, "ledger: an address that cannot be read; expected {}", ledger::EXPECTED_URL),
             Self::Secret(fault) => write!(f, "secret: it {fault}; expected {}", secret::EXPECTED_CONTENT),
         }
     }
@@ -85,7 +92,7 @@ impl SampleOptions {
         let app_key = reader::name(app_key).ok_or_else(|| InvalidSample::AppKey(app_key.to_owned()))?.to_owned();
         let secret = secret::secret(secret).map_err(InvalidSample::Secret)?;
         let (platform_url, policy_source) = (SIMULATED_PLATFORM.to_owned(), EXAMPLE_POLICY_SOURCE.to_owned());
-        Ok(Self { listen, app_key, secret, platform_url, policy_source })
+        Ok(Self { listen, app_key, secret, platform_url, policy_source, ledger_url: None })
     }
 
     /// The same, with that policy source instead of the document's.
@@ -105,6 +112,18 @@ impl SampleOptions {
     pub fn with_platform(mut self, url: &str) -> Result<Self, InvalidSample> {
         let url = platform::url(url).ok_or_else(|| InvalidSample::Platform(url.to_owned()))?;
         url.clone_into(&mut self.platform_url);
+        Ok(self)
+    }
+
+    /// The same, with its ledger in that database instead of in a file beside it.
+    ///
+    /// # Errors
+    /// [`InvalidSample::Ledger`].
+    pub fn with_ledger(mut self, url: &str) -> Result<Self, InvalidSample> {
+        if !ledger::is_url(url) {
+            return Err(InvalidSample::Ledger);
+        }
+        self.ledger_url = Some(url.to_owned());
         Ok(self)
     }
 
@@ -136,12 +155,14 @@ pub fn sample(options: &SampleOptions) -> String {
         Some(url) => format!("public_url = {}", quoted(&url)),
         None => "# public_url = \"https://insurer.example.com\"".to_owned(),
     };
+    let ledger_url = options.ledger_url.as_deref().unwrap_or(SAMPLE_LEDGER);
     // The secret last: what a caller gives is not searched for further places.
     TEMPLATE
         .replace("listen = \"@LISTEN@\"", &format!("listen = {}", quoted(&options.listen.to_string())))
         .replace("public_url = \"@PUBLIC_URL@\"", &public_url)
         .replace("\"@POLICY_SOURCE@\"", &quoted(&options.policy_source))
         .replace("\"@PLATFORM@\"", &quoted(&options.platform_url))
+        .replace(&format!("\nurl = {}\n", quoted(SAMPLE_LEDGER)), &format!("\nurl = {}\n", quoted(ledger_url)))
         .replace("\"@APP_KEY@\"", &quoted(&options.app_key))
         .replace("\"@SECRET@\"", &quoted(options.secret.expose()))
 }
@@ -208,6 +229,20 @@ mod tests {
         assert_eq!(config.platforms[0].url, url);
         let error = options("127.0.0.1:8080", "s").with_platform("eco.taobao.com").unwrap_err();
         assert!(error.to_string().starts_with("platform: \"eco.taobao.com\"; expected"), "{error}");
+    }
+
+    #[test]
+    fn the_sample_keeps_its_ledger_where_it_is_told() {
+        let url = "postgres://baoqiao:p%20w@127.0.0.1:5433/ledger";
+        let config = load(&options("127.0.0.1:8080", "s").with_ledger(url).unwrap());
+        let LedgerUrl::Postgres(database) = &config.ledger.url else { panic!("{}", config.ledger.url) };
+        assert_eq!(config.ledger.url.to_string(), "postgres://127.0.0.1/ledger", "without user or password");
+        assert_eq!((database.config.get_ports(), database.encrypted), (&[5433][..], false));
+        assert_eq!(database.config.get_password(), Some("p w".as_bytes()));
+        for wrong in ["ledger.db", "postgres://", "mysql://me:hidden@db/ledger"] {
+            let error = options("127.0.0.1:8080", "s").with_ledger(wrong).unwrap_err().to_string();
+            assert!(error.starts_with("ledger: ") && !error.contains("hidden"), "{error}");
+        }
     }
 
     #[test]

@@ -257,7 +257,7 @@ pub trait Lists: Send + Sync {
     ///
     /// # Errors
     /// When the database cannot be read.
-    fn ending(&self, policy_sequence: u64) -> Result<Option<EndingRecord>, StoreError>;
+    fn ending(&self, policy_no: &PolicyNumber) -> Result<Option<EndingRecord>, StoreError>;
 
     /// Recoveries, the newest message first.
     ///

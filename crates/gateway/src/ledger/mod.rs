@@ -4,15 +4,20 @@
 //! store holds and commits it in one transaction; load itself makes the batch, and an idle gateway answers at
 //! once. Nothing is answered before it is durable.
 
+pub mod backend;
 mod batch;
 mod committer;
 pub mod feed;
 pub mod lists;
+mod marks;
+pub mod postgres;
 mod pulse;
 pub mod resends;
 pub mod sqlite;
 pub mod store;
 
+#[cfg(test)]
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 

@@ -259,6 +259,8 @@ pub enum NumberBlock {
     Message,
     /// Numbers of strangers' messages.
     Stranger,
+    /// Numbers of notices, where the database does not number them by itself.
+    Notice,
 }
 
 impl NumberBlock {
@@ -268,6 +270,7 @@ impl NumberBlock {
             Self::Policy => "policy",
             Self::Message => "message",
             Self::Stranger => "stranger",
+            Self::Notice => "notice",
         }
     }
 }

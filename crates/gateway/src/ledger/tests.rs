@@ -1,8 +1,7 @@
-//! The engine over the embedded ledger: what it promises, whatever happens in between.
+//! The engine over both databases: what it promises, whatever happens in between.
 
 mod failures;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex};
 
@@ -18,7 +17,9 @@ use baoqiao_domain::product::{AmountRange, DiscrepancyPolicy, Product};
 use baoqiao_domain::source::PolicySource;
 use serde_json::{Value, json};
 
-use super::sqlite::{SqliteReader, SqliteStore};
+use super::backend::{Backend, Readers};
+use super::fixture::{Database, off_runtime, on_both_databases};
+use super::lists::Lists;
 use super::store::{Decide, NumberBlock, Reader, Wanted};
 use super::*;
 use crate::vault::Purpose;
@@ -75,7 +76,7 @@ impl Order {
 
 /// A store that does as it is told.
 struct Obedient {
-    inner: SqliteStore,
+    inner: Box<dyn Store>,
     order: Arc<Order>,
 }
 
@@ -97,11 +98,12 @@ impl Store for Obedient {
     }
 }
 
-/// A ledger in a directory, with what tests look at from outside.
+/// A ledger, with what tests look at from outside.
 struct World {
     ledger: Ledger,
     committer: Committer,
-    reader: SqliteReader,
+    reader: Arc<dyn Reader>,
+    lists: Arc<dyn Lists>,
     vault: Arc<Vault>,
     clock: Arc<TestClock>,
     order: Arc<Order>,
@@ -126,13 +128,10 @@ fn catalogue() -> Catalogue {
 }
 
 impl World {
-    fn open(directory: &Path) -> Self {
-        let keys = directory.join("keys.toml");
-        if !keys.exists() {
-            std::fs::write(&keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
-        }
-        let vault = Arc::new(Vault::new(&Keyring::load(&keys).unwrap(), getrandom::fill));
-        let (store, reader) = sqlite::open(&directory.join("ledger.db"), &vault).unwrap();
+    fn open(database: &Database) -> Self {
+        let vault = Arc::new(database.vault());
+        let mut backend = database.open(&vault);
+        let Readers { reader, lists } = backend.readers();
         let clock = Arc::new(TestClock(AtomicI64::default()));
         clock.set("2026-01-02T03:04:05Z");
         let rules = Rules {
@@ -150,9 +149,10 @@ impl World {
             changed: Condvar::new(),
             hung: tokio::sync::Notify::new(),
         });
-        let store = Obedient { inner: store, order: Arc::clone(&order) };
-        let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
-        Self { ledger, committer, reader, vault, clock, order }
+        let obedient = |inner| Box::new(Obedient { inner, order: Arc::clone(&order) }) as Box<dyn Store>;
+        let stores = backend.stores().unwrap().into_iter().map(obedient).collect();
+        let (ledger, committer) = Ledger::start_lanes(stores, rules, 4_096).unwrap();
+        Self { ledger, committer, reader, lists, vault, clock, order }
     }
 
     async fn close(self) {
@@ -204,24 +204,17 @@ fn render() -> Render {
     Box::new(move |result, now| interface.reply(&raw, result, now))
 }
 
-fn count(directory: &Path, query: &str) -> i64 {
-    let connection = rusqlite::Connection::open(directory.join("ledger.db")).unwrap();
-    connection.query_row(query, [], |row| row.get(0)).unwrap()
-}
-
 fn number(answered: &Answered) -> PolicyNumber {
     answered.result.as_ref().unwrap().policy_no().unwrap().clone()
 }
 
-#[tokio::test]
-async fn the_first_answer_is_given_for_ever_also_after_a_restart() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn the_first_answer_is_given_for_ever_also_after_a_restart(database: Database) {
+    let world = World::open(&database);
     let first = world.submit(json!({})).await;
     assert_eq!(first.verdict, Verdict::Accepted);
     let again = world.submit(json!({})).await;
     world.close().await;
-    let world = World::open(directory.path());
+    let world = World::open(&database);
     let much_later = world.submit(json!({"amount": "1018"})).await;
     for copy in [&again, &much_later] {
         assert_eq!(copy.verdict, Verdict::Replayed);
@@ -230,15 +223,13 @@ async fn the_first_answer_is_given_for_ever_also_after_a_restart() {
     let other = world.submit(json!({"identifier": "03"})).await;
     assert!(number(&other).sequence() > number(&first).sequence());
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 2);
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM events WHERE kind = 'policy.issued'"), 2);
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages"), 4);
+    assert_eq!(database.count("SELECT count(*) FROM policies"), 2);
+    assert_eq!(database.count("SELECT count(*) FROM events WHERE kind = 'policy.issued'"), 2);
+    assert_eq!(database.count("SELECT count(*) FROM messages"), 4);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn copies_at_the_same_moment_make_one_policy() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn copies_at_the_same_moment_make_one_policy(database: Database) {
+    let world = World::open(&database);
     let copies: Vec<_> = (0..200)
         .map(|n| {
             let (ledger, submission) =
@@ -255,13 +246,11 @@ async fn copies_at_the_same_moment_make_one_policy() {
     }
     assert_eq!((accepted, numbers.len()), (5, 5));
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 5);
+    assert_eq!(database.count("SELECT count(*) FROM policies"), 5);
 }
 
-#[tokio::test]
-async fn other_content_under_the_key_is_refused_and_both_are_kept() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn other_content_under_the_key_is_refused_and_both_are_kept(database: Database) {
+    let world = World::open(&database);
     let first = world.submit(json!({})).await;
     let other = world.submit(json!({"amount": "1019", "insureId": "9"})).await;
     assert_eq!(other.verdict, Verdict::Conflicting);
@@ -269,16 +258,14 @@ async fn other_content_under_the_key_is_refused_and_both_are_kept() {
     assert_eq!(other.result, Err(Refusal::IdempotencyConflict { key: "01".to_owned(), differing }));
     assert_eq!(world.submit(json!({})).await.reply, first.reply);
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 1);
+    assert_eq!(database.count("SELECT count(*) FROM policies"), 1);
     let kept = "SELECT count(*) FROM conflicts c JOIN answers a ON a.message_id = c.first_message_id \
                 WHERE c.differing = '[\"amount\",\"insureId\"]' AND c.content <> a.content";
-    assert_eq!(count(directory.path(), kept), 1);
+    assert_eq!(database.count(kept), 1);
 }
 
-#[tokio::test]
-async fn another_partner_learns_nothing_of_what_the_first_sent() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn another_partner_learns_nothing_of_what_the_first_sent(database: Database) {
+    let world = World::open(&database);
     world.submit(json!({})).await;
     let guess = json!({"partner": "other", "applicantPersonalInfo": {"personName": "张𬭎三", "personPhone": "1"}});
     let refused = world.submit(guess).await.result;
@@ -286,19 +273,15 @@ async fn another_partner_learns_nothing_of_what_the_first_sent() {
     assert_eq!(refused, Err(Refusal::IdempotencyConflict { key: "01".to_owned(), differing }));
     world.close().await;
     let kept = "SELECT count(*) FROM conflicts WHERE differing LIKE '%applicantPersonalInfo.personPhone%'";
-    assert_eq!(count(directory.path(), kept), 1);
+    assert_eq!(database.count(kept), 1);
 }
 
-#[tokio::test]
-async fn one_answer_that_does_not_open_refuses_its_own_message_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn one_answer_that_does_not_open_refuses_its_own_message_alone(database: Database) {
+    let world = World::open(&database);
     world.submit(json!({"identifier": "content"})).await;
     world.submit(json!({"identifier": "outcome"})).await;
-    let connection = rusqlite::Connection::open(directory.path().join("ledger.db")).unwrap();
     for column in ["content", "outcome"] {
-        let spoil = format!("UPDATE answers SET {column} = zeroblob(80) WHERE key = '{column}'");
-        assert_eq!(connection.execute(&spoil, []).unwrap(), 1);
+        database.execute(&format!("UPDATE answers SET {column} = fingerprint WHERE key = '{column}'")).unwrap();
     }
     for changes in [json!({"identifier": "content", "amount": "2"}), json!({"identifier": "outcome"})] {
         let refused = world.submit(changes).await;
@@ -307,13 +290,11 @@ async fn one_answer_that_does_not_open_refuses_its_own_message_alone() {
     assert_eq!(world.submit(json!({"identifier": "3"})).await.verdict, Verdict::Accepted);
     assert!(world.ledger.is_writable().await);
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages WHERE verdict = 'refused'"), 2);
+    assert_eq!(database.count("SELECT count(*) FROM messages WHERE verdict = 'refused'"), 2);
 }
 
-#[tokio::test]
-async fn a_refusal_is_recorded_and_blocks_no_retry() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn a_refusal_is_recorded_and_blocks_no_retry(database: Database) {
+    let world = World::open(&database);
     let refused = world.submit(json!({"premium": "0"})).await;
     assert!(matches!(refused.result, Err(Refusal::InvalidFields(_))));
     let unreadable =
@@ -321,14 +302,12 @@ async fn a_refusal_is_recorded_and_blocks_no_retry() {
     assert_eq!(world.ledger.submit(unreadable).await.unwrap().verdict, Verdict::Refused);
     assert_eq!(world.submit(json!({})).await.verdict, Verdict::Accepted);
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages WHERE verdict = 'refused'"), 2);
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM answers"), 1);
+    assert_eq!(database.count("SELECT count(*) FROM messages WHERE verdict = 'refused'"), 2);
+    assert_eq!(database.count("SELECT count(*) FROM answers"), 1);
 }
 
-#[tokio::test]
-async fn a_ledger_that_cannot_be_written_refuses_for_now_and_recovers_by_itself() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn a_ledger_that_cannot_be_written_refuses_for_now_and_recovers_by_itself(database: Database) {
+    let world = World::open(&database);
     world.order.set(Mood::Fails);
     let refused = world.submit(json!({})).await;
     assert!(matches!(refused.result, Err(Refusal::LedgerUnavailable { .. })));
@@ -338,35 +317,33 @@ async fn a_ledger_that_cannot_be_written_refuses_for_now_and_recovers_by_itself(
     assert!(world.ledger.is_writable().await, "only a call would have told");
     assert_eq!(world.submit(json!({})).await.verdict, Verdict::Accepted);
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages"), 1);
+    assert_eq!(database.count("SELECT count(*) FROM messages"), 1);
 }
 
-#[tokio::test]
-async fn a_person_is_found_by_number_and_stands_nowhere_in_the_file() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn a_person_is_found_by_number_and_stands_nowhere_in_the_file(database: Database) {
+    let world = World::open(&database);
     let first = world.submit(json!({})).await;
     let second = world.submit(json!({"identifier": "2"})).await;
     world.submit(json!({"identifier": "3", "applicantPersonalInfo": null})).await;
     for key in [PersonKey::phone("+86 139 1231 2323"), PersonKey::license_no("11010119900307123x")] {
-        let found = world.reader.policies_of_person(world.vault.blind_index(&key.unwrap()), 10).unwrap();
+        let person = world.vault.blind_index(&key.unwrap());
+        let found = off_runtime(|| world.reader.policies_of_person(person, 10)).unwrap();
         let numbers: Vec<PolicyNumber> = found.into_iter().map(|record| record.policy.number).collect();
         assert_eq!(numbers, [number(&second), number(&first)]);
     }
     let nobody = PersonKey::phone("10086").unwrap();
-    assert!(world.reader.policies_of_person(world.vault.blind_index(&nobody), 10).unwrap().is_empty());
-    let record = world.reader.policy(&number(&first)).unwrap().unwrap();
-    assert_eq!(world.reader.policy_by_key("qimen/policy-issuing", "01").unwrap(), Some(record.clone()));
+    let nobody = world.vault.blind_index(&nobody);
+    assert!(off_runtime(|| world.reader.policies_of_person(nobody, 10)).unwrap().is_empty());
+    let record = off_runtime(|| world.reader.policy(&number(&first))).unwrap().unwrap();
+    let by_key = off_runtime(|| world.reader.policy_by_key("qimen/policy-issuing", "01")).unwrap();
+    assert_eq!(by_key, Some(record.clone()));
     let content = world.vault.open(Purpose::Content, &record.content).unwrap();
     assert!(String::from_utf8(content).unwrap().contains("张𬭎三"));
     world.close().await;
-    for file in std::fs::read_dir(directory.path()).unwrap() {
-        let path = file.unwrap().path();
-        let bytes = std::fs::read(&path).unwrap();
-        for plain in ["张𬭎三", "13912312323", "11010119900307123X", "x.test/documents"] {
-            assert!(!bytes.windows(plain.len()).any(|window| window == plain.as_bytes()), "{plain} in {path:?}");
-        }
+    for plain in ["张𬭎三", "13912312323", "11010119900307123X", "x.test/documents"] {
+        assert!(!database.holds(plain), "{plain}");
     }
+    assert!(database.holds("PERFORMANCE_SURETY_BONDS"), "what is plain is found");
 }
 
 fn rescission(policy_no: &PolicyNumber, order_no: &str) -> Command {
@@ -379,10 +356,8 @@ fn rescission(policy_no: &PolicyNumber, order_no: &str) -> Command {
 
 const NOTICE: &str = "avatar/rescission-notice";
 
-#[tokio::test]
-async fn a_rescinded_policy_is_ended_once_and_its_notice_is_queued_with_it() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn a_rescinded_policy_is_ended_once_and_its_notice_is_queued_with_it(database: Database) {
+    let world = World::open(&database);
     let policy_no = number(&world.submit(json!({})).await);
     let send = |order: &str, uuid: &str| {
         world.ledger.submit(world.asking(NOTICE, order, Some(uuid), rescission(&policy_no, order)))
@@ -393,31 +368,29 @@ async fn a_rescinded_policy_is_ended_once_and_its_notice_is_queued_with_it() {
     assert_eq!(code(send("2", "u2").await.unwrap()), "UUID_REUSED");
     assert_eq!(code(send("2", "u3").await.unwrap()), "WRONG_POLICY_STATE");
     world.close().await;
-    let world = World::open(directory.path());
+    let world = World::open(&database);
     let send = |order: &str, uuid: &str| {
         world.ledger.submit(world.asking(NOTICE, order, Some(uuid), rescission(&policy_no, order)))
     };
     assert_eq!(send("1", "u9").await.unwrap().verdict, Verdict::Replayed);
     assert_eq!(code(send("2", "u1").await.unwrap()), "UUID_REUSED");
     assert_eq!(code(send("2", "u3").await.unwrap()), "WRONG_POLICY_STATE");
-    assert_eq!(world.reader.policy(&policy_no).unwrap().unwrap().policy.state.as_str(), "rescinded");
+    assert_eq!(off_runtime(|| world.reader.policy(&policy_no)).unwrap().unwrap().policy.state.as_str(), "rescinded");
     world.close().await;
     let ended = "SELECT count(*) FROM endings e JOIN policies p ON p.sequence = e.policy_sequence \
                  WHERE e.kind = p.state AND e.ended_ms = p.ended_ms AND e.refund_amount = '10.2' AND e.order_no = '1'";
-    assert_eq!(count(directory.path(), ended), 1);
+    assert_eq!(database.count(ended), 1);
     let queued = "SELECT count(*) FROM notices n JOIN endings e ON e.message_id = n.cause_message_id \
                   WHERE n.kind = 'surrender-sync' AND n.partner = 'alibaba' AND n.state = 'pending'";
-    assert_eq!(count(directory.path(), queued), 1);
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM notices"), 1);
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM events WHERE kind = 'policy.rescinded'"), 1);
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM message_uuids"), 3);
+    assert_eq!(database.count(queued), 1);
+    assert_eq!(database.count("SELECT count(*) FROM notices"), 1);
+    assert_eq!(database.count("SELECT count(*) FROM events WHERE kind = 'policy.rescinded'"), 1);
+    assert_eq!(database.count("SELECT count(*) FROM message_uuids"), 3);
 }
 
 /// The same orders for two policies, many at the same moment: some of a batch belong to two buckets under one key.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_key_for_two_policies_at_the_same_moment_ends_one_of_them() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn a_key_for_two_policies_at_the_same_moment_ends_one_of_them(database: Database) {
+    let world = World::open(&database);
     let first = number(&world.submit(json!({"identifier": "01"})).await);
     let second = number(&world.submit(json!({"identifier": "02"})).await);
     assert_ne!(first.bucket(), second.bucket());
@@ -438,10 +411,8 @@ async fn a_key_for_two_policies_at_the_same_moment_ends_one_of_them() {
     world.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_rescissions_at_the_same_moment_one_is_taken() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn of_many_rescissions_at_the_same_moment_one_is_taken(database: Database) {
+    let world = World::open(&database);
     let policy_no = number(&world.submit(json!({})).await);
     let calls: Vec<_> = (0..50)
         .map(|n| {
@@ -457,31 +428,28 @@ async fn of_many_rescissions_at_the_same_moment_one_is_taken() {
     }
     assert_eq!(accepted, 1);
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM notices"), 1);
+    assert_eq!(database.count("SELECT count(*) FROM notices"), 1);
 }
 
 #[tokio::test]
 async fn a_policy_that_has_ended_ends_in_no_other_way_even_by_hand() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+    let database = Database::sqlite();
+    let world = World::open(&database);
     let policy_no = number(&world.submit(json!({})).await);
     let submission = world.asking(NOTICE, "1", Some("1"), rescission(&policy_no, "1"));
     world.ledger.submit(submission).await.unwrap();
     world.close().await;
-    let connection = rusqlite::Connection::open(directory.path().join("ledger.db")).unwrap();
     for statement in [
         "UPDATE policies SET state = 'surrendered'",
         "UPDATE policies SET state = 'issued', ended_ms = NULL",
         "UPDATE policies SET ended_ms = NULL",
     ] {
-        assert!(connection.execute(statement, []).is_err(), "{statement}");
+        assert!(database.execute(statement).is_err(), "{statement}");
     }
 }
 
-#[tokio::test]
-async fn a_recovery_is_recorded_beside_its_policy_or_visibly_beside_none() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn a_recovery_is_recorded_beside_its_policy_or_visibly_beside_none(database: Database) {
+    let world = World::open(&database);
     let policy_no = number(&world.submit(json!({})).await);
     let recovery = |identifier: &str, policy_no: &str| {
         let recovery = json!({
@@ -498,19 +466,17 @@ async fn a_recovery_is_recorded_beside_its_policy_or_visibly_beside_none() {
     world.close().await;
     let matched = "SELECT count(*) FROM recoveries r JOIN policies p ON p.sequence = r.policy_sequence \
                    WHERE r.identifier = '1' AND r.unmatched IS NULL";
-    assert_eq!(count(directory.path(), matched), 1);
+    assert_eq!(database.count(matched), 1);
     let unmatched = "SELECT count(*) FROM recoveries WHERE unmatched = 'unknown' \
                      AND discrepancies = '[{\"field\":\"recoverAmountOfCny\",\"stated\":\"1\",\"computed\":\"12\"}]'";
-    assert_eq!(count(directory.path(), unmatched), 1);
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM recoveries"), 2);
+    assert_eq!(database.count(unmatched), 1);
+    assert_eq!(database.count("SELECT count(*) FROM recoveries"), 2);
     let told = "SELECT count(*) FROM events WHERE kind = 'recovery.recorded' AND subject = 'recovery:alibaba/2' \
                 AND policy_no IS NULL AND payload LIKE '%\"unmatched\":\"unknown\"%' AND payload NOT LIKE '%张%'";
-    assert_eq!(count(directory.path(), told), 1);
+    assert_eq!(database.count(told), 1);
 }
 
-#[tokio::test]
-async fn an_auctions_stages_are_kept_in_order_over_a_restart() {
-    let directory = tempfile::tempdir().unwrap();
+async fn an_auctions_stages_are_kept_in_order_over_a_restart(database: Database) {
     let report = async |world: &World, stage: u8| {
         let report = json!({"caller": "core", "partner": "auction", "result": {
             "bizId": "24010900100YSKSSG", "stage": stage, "status": 1, "insuranceType": 1,
@@ -521,23 +487,21 @@ async fn an_auctions_stages_are_kept_in_order_over_a_restart() {
         let submission = world.asking("api/auction-stage", &stage.to_string(), None, command);
         world.ledger.submit(submission).await.unwrap().result
     };
-    let world = World::open(directory.path());
+    let world = World::open(&database);
     assert!(report(&world, 1).await.is_ok());
     world.close().await;
-    let world = World::open(directory.path());
+    let world = World::open(&database);
     let refusal = report(&world, 3).await.unwrap_err();
     assert_eq!(refusal.code().as_str(), "AUCTION_STAGE_OUT_OF_ORDER");
     assert!(report(&world, 2).await.is_ok());
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM auction_stages WHERE status = 1"), 2);
+    assert_eq!(database.count("SELECT count(*) FROM auction_stages WHERE status = 1"), 2);
     let queued = "SELECT count(*) FROM notices WHERE subject = 'auction:24010900100YSKSSG' AND kind = 'auction-result'";
-    assert_eq!(count(directory.path(), queued), 2);
+    assert_eq!(database.count(queued), 2);
 }
 
-#[tokio::test]
-async fn strangers_fill_their_ring_and_nothing_else() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+async fn strangers_fill_their_ring_and_nothing_else(database: Database) {
+    let world = World::open(&database);
     for n in 0..10 {
         world.ledger.record_stranger(Stranger {
             received_at: world.clock.now(),
@@ -549,18 +513,16 @@ async fn strangers_fill_their_ring_and_nothing_else() {
         });
     }
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM strangers"), 3);
+    assert_eq!(database.count("SELECT count(*) FROM strangers"), 3);
     let newest = "SELECT count(*) FROM strangers WHERE reason IN ('stranger 7', 'stranger 8', 'stranger 9')";
-    assert_eq!(count(directory.path(), newest), 3);
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM messages"), 0);
+    assert_eq!(database.count(newest), 3);
+    assert_eq!(database.count("SELECT count(*) FROM messages"), 0);
 }
 
-#[tokio::test]
-async fn a_ledger_does_not_open_with_another_ledgers_keys() {
-    let directory = tempfile::tempdir().unwrap();
-    World::open(directory.path()).close().await;
+async fn a_ledger_does_not_open_with_another_ledgers_keys(database: Database) {
+    World::open(&database).close().await;
     let vault = Vault::new(&Keyring::generate(getrandom::fill).unwrap(), getrandom::fill);
-    let error = sqlite::open(&directory.path().join("ledger.db"), &vault).err().unwrap();
+    let error = off_runtime(|| Backend::open(database.url(), &vault)).err().unwrap();
     assert!(error.to_string().contains("the key file is another ledger's"), "{error}");
 }
 
@@ -568,8 +530,8 @@ async fn a_ledger_does_not_open_with_another_ledgers_keys() {
 async fn a_full_queue_is_refused_at_once() {
     let (tasks, _queue) = mpsc::channel(1);
     let ledger = Ledger { lanes: [Lane { tasks, pulse: Arc::default() }].into() };
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+    let database = Database::sqlite();
+    let world = World::open(&database);
     let waiting = tokio::spawn({
         let (ledger, submission) = (ledger.clone(), world.submission(&json!({})));
         async move { ledger.submit(submission).await }
@@ -585,4 +547,23 @@ fn an_outcome_reads_back_as_it_was_kept() {
     let kept = r#"{"type":"policyIssued","policyNo":"PBDI20211201Q000F0001","policyFileUrl":"https://x.test/a"}"#;
     let outcome: Outcome = serde_json::from_str(kept).unwrap();
     assert_eq!(serde_json::to_string(&outcome).unwrap(), kept);
+}
+
+on_both_databases! {
+    tokio::test(flavor = "multi_thread", worker_threads = 2);
+    the_first_answer_is_given_for_ever_also_after_a_restart,
+    copies_at_the_same_moment_make_one_policy,
+    other_content_under_the_key_is_refused_and_both_are_kept,
+    another_partner_learns_nothing_of_what_the_first_sent,
+    one_answer_that_does_not_open_refuses_its_own_message_alone,
+    a_refusal_is_recorded_and_blocks_no_retry,
+    a_ledger_that_cannot_be_written_refuses_for_now_and_recovers_by_itself,
+    a_person_is_found_by_number_and_stands_nowhere_in_the_file,
+    a_rescinded_policy_is_ended_once_and_its_notice_is_queued_with_it,
+    a_key_for_two_policies_at_the_same_moment_ends_one_of_them,
+    of_many_rescissions_at_the_same_moment_one_is_taken,
+    a_recovery_is_recorded_beside_its_policy_or_visibly_beside_none,
+    an_auctions_stages_are_kept_in_order_over_a_restart,
+    strangers_fill_their_ring_and_nothing_else,
+    a_ledger_does_not_open_with_another_ledgers_keys,
 }

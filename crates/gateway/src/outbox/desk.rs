@@ -17,8 +17,8 @@ pub struct Desk {
 
 impl Desk {
     /// A desk over a store of its own.
-    pub fn new(store: impl OutboxStore + 'static, wake: Wake, clock: Arc<dyn Clock>) -> Self {
-        Self { store: Arc::new(Mutex::new(Box::new(store))), wake, clock }
+    pub fn new(store: Box<dyn OutboxStore>, wake: Wake, clock: Arc<dyn Clock>) -> Self {
+        Self { store: Arc::new(Mutex::new(store)), wake, clock }
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut dyn OutboxStore) -> T) -> T {

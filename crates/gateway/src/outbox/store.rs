@@ -280,6 +280,12 @@ pub enum Skipped {
 
 /// The outbox in a database; one thread owns it.
 pub trait OutboxStore: Send {
+    /// Queues notices that no batch of the ledger brings about, durably.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then none is queued.
+    fn queue(&mut self, rows: &[NoticeRow], at: Timestamp) -> Result<(), StoreError>;
+
     /// When there is something to be claimed next, for each partner. Reads only.
     ///
     /// # Errors

@@ -117,7 +117,7 @@ impl Errand {
 
 impl Worker {
     /// A worker for these lanes. Notices of partners without a lane wait.
-    pub fn new(store: impl OutboxStore + 'static, lanes: Vec<LaneConfig>, policy: Policy, mut tools: Tools) -> Self {
+    pub fn new(store: Box<dyn OutboxStore>, lanes: Vec<LaneConfig>, policy: Policy, mut tools: Tools) -> Self {
         let now = tools.clock.now();
         let owner = format!("{:016x}{:016x}", (tools.random)(), (tools.random)());
         let (outcomes, inbox) = mpsc::unbounded_channel();
@@ -128,7 +128,7 @@ impl Worker {
             clock: Arc::clone(&tools.clock),
         };
         Self {
-            store: Some(Box::new(store)),
+            store: Some(store),
             lanes: lanes.into_iter().map(|lane| Lane::new(lane, now)).collect(),
             policy,
             sender: Arc::new(sender),

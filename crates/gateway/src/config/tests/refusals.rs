@@ -87,7 +87,7 @@ fn wrong_values_of_the_server_are_refused() {
 
 #[test]
 fn wrong_values_of_log_ledger_traffic_and_documents_are_refused() {
-    let url = "expected sqlite:PATH, such as \"sqlite:ledger.db\"";
+    let url = "expected \"sqlite:PATH\", such as \"sqlite:ledger.db\", or \"postgres://USER@HOST/DATABASE\"";
     let count = "expected a whole number from 1 to";
     for (lines, expected) in [
         ("[log]\nformat = \"xml\"", "2: log.format: \"xml\"; expected \"text\" or \"json\"".into()),
@@ -102,9 +102,17 @@ fn wrong_values_of_log_ledger_traffic_and_documents_are_refused() {
             "[ledger]\nurl = \"sqlite::memory:\"",
             format!("2: ledger.url: \"sqlite::memory:\"; {url}: a ledger in memory forgets what was issued"),
         ),
+        ("[ledger]\nurl = \"mysql://me:hidden@db/ledger\"", format!("2: ledger.url: the scheme \"mysql\"; {url}")),
         (
-            "[ledger]\nurl = \"postgres://me:hidden@db/ledger\"",
-            format!("2: ledger.url: the scheme \"postgres\"; {url}: there is no other ledger"),
+            "[ledger]\nurl = \"postgres://me:hidden@db/ledger?sslmode=prefer\"",
+            "2: ledger.url: sslmode=prefer, which whoever listens in between can turn off; expected sslmode=require (the \
+             server's name is always verified), or sslmode=disable for a database that is reached over no network or a \
+             trusted one"
+                .into(),
+        ),
+        (
+            "[ledger]\nurl = \"sqlite:a.db\"\nlanes = 2",
+            "3: ledger.lanes: a key of PostgreSQL's; expected it with ledger.url = \"postgres://…\" alone".into(),
         ),
         (
             "[ledger]\nkeys = \"\"",

@@ -304,7 +304,7 @@ fn timeline(api: &Api, record: &PolicyRecord) -> Result<Vec<TimelineEntry>, Prob
     let notices = api.desk.list(&subject, TIMELINE)?;
     let mut entries = vec![TimelineEntry::issued(&record.policy)];
     entries.extend(recoveries.into_iter().map(TimelineEntry::recovered));
-    entries.extend(api.lists.ending(number.sequence())?.map(TimelineEntry::ended));
+    entries.extend(api.lists.ending(number)?.map(TimelineEntry::ended));
     entries.extend(notices.iter().map(TimelineEntry::queued));
     entries.sort_by_key(|entry| (entry.at, entry.message_id, entry.delivery_id));
     Ok(entries)

@@ -251,7 +251,7 @@ impl Lists for SqliteReader {
         self.read("listing policies", |connection| policies(connection, filter, after, Share::of(limit)))
     }
 
-    fn ending(&self, policy_sequence: u64) -> Result<Option<EndingRecord>, StoreError> {
+    fn ending(&self, policy_no: &PolicyNumber) -> Result<Option<EndingRecord>, StoreError> {
         let query = "SELECT message_id, kind, asked_by, order_no, refund_amount, ended_ms FROM endings \
                      WHERE policy_sequence = ?";
         let read = |row: &Row<'_>| {
@@ -265,7 +265,7 @@ impl Lists for SqliteReader {
             })
         };
         self.read("reading the end of a policy", |connection| {
-            connection.prepare_cached(query)?.query_row([policy_sequence], read).map(Some).or_else(none_if_no_row)
+            connection.prepare_cached(query)?.query_row([policy_no.sequence()], read).map(Some).or_else(none_if_no_row)
         })
     }
 

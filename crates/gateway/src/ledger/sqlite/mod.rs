@@ -18,8 +18,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
+use super::marks::{self, Marks};
 use super::store::StoreError;
-use crate::vault::{Purpose, Sealed, Vault};
+use crate::vault::{Sealed, Vault};
 
 pub use console::SqliteConsole;
 pub use outbox::{Gate, SqliteOutbox};
@@ -39,7 +40,6 @@ const PAGE_BYTES: u32 = 8_192;
 const CHECKPOINT_PAGES: u32 = 2_048;
 /// Pages of cache a connection, negative in KiB: the newest pages of every table and index fit with room.
 const CACHE_KIB: i64 = -65_536;
-const MARK: &[u8] = b"baoqiao ledger";
 
 /// Opens the ledger's two sides, making and migrating the file as needed.
 ///
@@ -49,7 +49,7 @@ pub fn open(path: &Path, vault: &Vault) -> Result<(SqliteStore, SqliteReader), S
     make_private(path).map_err(|error| StoreError { context: "opening the ledger", reason: error.to_string() })?;
     let mut writer = connect(path)?;
     migrations::run(&mut writer)?;
-    check_keys(&writer, vault)?;
+    marks::check_or_set(&mut KeyCheck(&writer), vault)?;
     Ok((SqliteStore::new(writer), SqliteReader::new(path.to_owned())))
 }
 
@@ -81,10 +81,7 @@ pub fn open_reader(path: &Path, vault: &Vault) -> Result<SqliteReader, StoreErro
     }
     let reader = SqliteReader::new(path.to_owned());
     reader.read(context, |connection| Ok(migrations::is_current(connection)))??;
-    match reader.read(context, stored_mark)? {
-        Some(mark) => open_mark(&mark, vault)?,
-        None => return Err(StoreError { context, reason: "the ledger was never finished being made".to_owned() }),
-    }
+    reader.read(context, |connection| Ok(marks::check(&mut KeyCheck(connection), vault)))??;
     Ok(reader)
 }
 
@@ -106,31 +103,20 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|error| failed("opening the ledger", &error))
 }
 
-/// A ledger read with the wrong keys would look empty of people; better that it does not open.
-fn check_keys(connection: &Connection, vault: &Vault) -> Result<(), StoreError> {
-    let sql = |error: rusqlite::Error| failed(CHECKING_KEYS, &error);
-    if let Some(mark) = stored_mark(connection).map_err(sql)? {
-        return open_mark(&mark, vault);
+/// The mark by which the ledger knows its keys, in the file.
+struct KeyCheck<'a>(&'a Connection);
+
+impl Marks for KeyCheck<'_> {
+    fn stored(&mut self) -> Result<Option<Sealed>, StoreError> {
+        let read = |row: &rusqlite::Row<'_>| Ok(Some(Sealed::from_stored(row.get(0)?)));
+        let stored = self.0.query_row("SELECT sealed FROM key_check", [], read).or_else(none_if_no_row);
+        stored.map_err(|error| failed(marks::CONTEXT, &error))
     }
-    let sealed = vault.seal(Purpose::KeyCheck, MARK);
-    let sealed = sealed.map_err(|error| StoreError { context: CHECKING_KEYS, reason: error.to_string() })?;
-    let insert = "INSERT INTO key_check (only, sealed) VALUES (1, ?)";
-    connection.execute(insert, [sealed.as_bytes()]).map(|_| ()).map_err(sql)
-}
 
-const CHECKING_KEYS: &str = "checking the ledger's keys";
-
-fn stored_mark(connection: &Connection) -> rusqlite::Result<Option<Sealed>> {
-    let read = |row: &rusqlite::Row<'_>| Ok(Some(Sealed::from_stored(row.get(0)?)));
-    connection.query_row("SELECT sealed FROM key_check", [], read).or_else(none_if_no_row)
-}
-
-fn open_mark(mark: &Sealed, vault: &Vault) -> Result<(), StoreError> {
-    let wrong = |reason: String| StoreError { context: CHECKING_KEYS, reason };
-    match vault.open(Purpose::KeyCheck, mark) {
-        Ok(mark) if mark == MARK => Ok(()),
-        Ok(_) => Err(wrong("the key check does not read as it should".to_owned())),
-        Err(error) => Err(wrong(error.to_string())),
+    fn set(&mut self, mark: &Sealed) -> Result<Sealed, StoreError> {
+        let insert = "INSERT INTO key_check (only, sealed) VALUES (1, ?)";
+        let inserted = self.0.execute(insert, [mark.as_bytes()]);
+        inserted.map(|_| mark.clone()).map_err(|error| failed(marks::CONTEXT, &error))
     }
 }
 

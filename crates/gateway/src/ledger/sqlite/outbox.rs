@@ -56,14 +56,6 @@ impl SqliteOutbox {
         Ok(Self { connection, gate })
     }
 
-    /// Queues notices that no batch of the ledger brings about, durably.
-    ///
-    /// # Errors
-    /// When the ledger cannot be written; then none is queued.
-    pub fn queue(&mut self, rows: &[NoticeRow], at: Timestamp) -> Result<(), StoreError> {
-        self.write_synced("queueing notices", |transaction| rows.iter().try_for_each(|row| queue(transaction, row, at)))
-    }
-
     fn write<T>(
         &mut self,
         context: &'static str,
@@ -380,6 +372,10 @@ fn skip_one(transaction: &Transaction<'_>, id: u64, now: Timestamp) -> rusqlite:
 }
 
 impl OutboxStore for SqliteOutbox {
+    fn queue(&mut self, rows: &[NoticeRow], at: Timestamp) -> Result<(), StoreError> {
+        self.write_synced("queueing notices", |transaction| rows.iter().try_for_each(|row| queue(transaction, row, at)))
+    }
+
     fn next_due(&mut self, partners: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError> {
         let connection = &self.connection;
         let found = partners.iter().map(|partner| next_due(connection, partner)).collect::<Result<_, _>>();

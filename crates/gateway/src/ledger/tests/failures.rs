@@ -4,7 +4,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::*;
-use crate::ledger::lists::{Lists, PolicyFilter};
+use crate::ledger::lists::PolicyFilter;
 
 /// What a platform waits for, by default.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -31,8 +31,8 @@ impl World {
 
 #[tokio::test]
 async fn a_database_that_hangs_refuses_in_time_and_its_retry_is_answered_from_the_ledger() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+    let database = Database::sqlite();
+    let world = World::open(&database);
     let caller = world.hang("1").await;
     assert!(world.ledger.is_writable().await, "nobody has waited in vain yet");
     // From here on time leaps to whatever is waited for.
@@ -50,13 +50,13 @@ async fn a_database_that_hangs_refuses_in_time_and_its_retry_is_answered_from_th
     assert_eq!(world.submit(numbered("2")).await.verdict, Verdict::Accepted);
     assert!(world.ledger.is_writable().await);
     world.close().await;
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM policies"), 2);
+    assert_eq!(database.count("SELECT count(*) FROM policies"), 2);
 }
 
 #[tokio::test]
 async fn a_message_that_nobody_waits_for_any_more_is_not_begun() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+    let database = Database::sqlite();
+    let world = World::open(&database);
     let (first, behind) = (world.hang("1").await, world.calling("2"));
     tokio::task::yield_now().await;
     tokio::time::pause();
@@ -64,15 +64,15 @@ async fn a_message_that_nobody_waits_for_any_more_is_not_begun() {
     tokio::time::resume();
     world.order.set(Mood::Works);
     assert_eq!(world.submit(numbered("3")).await.verdict, Verdict::Accepted);
-    assert_eq!(count(directory.path(), "SELECT count(*) FROM answers WHERE key = '2'"), 0);
+    assert_eq!(database.count("SELECT count(*) FROM answers WHERE key = '2'"), 0);
     assert_eq!(world.submit(numbered("2")).await.verdict, Verdict::Accepted, "its retry is the first of it");
     world.close().await;
 }
 
 #[tokio::test]
 async fn a_database_that_hangs_from_the_start_is_not_ready_and_then_is() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+    let database = Database::sqlite();
+    let world = World::open(&database);
     world.order.set(Mood::Fails);
     world.ledger.submit(world.submission(&numbered("1"))).await.unwrap().result.unwrap_err();
     world.order.set(Mood::Hangs);
@@ -86,8 +86,8 @@ async fn a_database_that_hangs_from_the_start_is_not_ready_and_then_is() {
 
 #[tokio::test]
 async fn a_number_that_no_database_holds_names_no_policy_and_fails_no_batch() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+    let database = Database::sqlite();
+    let world = World::open(&database);
     let recovery = json!({
         "partner": "alibaba", "identifier": "1", "institution": "HYUNDAI", "policyNo": "PBDI20211201Q00FZZZZZZZZZZZZ",
         "productCode": "PERFORMANCE_SURETY_BONDS", "recoverAmount": "1", "currency": "CNY", "currencyRate": "1",
@@ -101,8 +101,8 @@ async fn a_number_that_no_database_holds_names_no_policy_and_fails_no_batch() {
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_repeats_no_number_and_upsets_no_order() {
-    let directory = tempfile::tempdir().unwrap();
-    let world = World::open(directory.path());
+    let database = Database::sqlite();
+    let world = World::open(&database);
     let mut numbers = Vec::new();
     for (identifier, now) in ["2026-03-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-03-01T00:00:00Z"].iter().enumerate()
     {
@@ -111,13 +111,13 @@ async fn a_clock_that_is_set_back_repeats_no_number_and_upsets_no_order() {
     }
     assert!(numbers.is_sorted_by_key(PolicyNumber::sequence), "{numbers:?}");
     assert!(numbers[1].as_str().starts_with("PBDI20260201Q"), "{numbers:?}");
-    let told: Vec<String> = world.reader.events(0, 10).unwrap().into_iter().map(|event| event.subject).collect();
+    let told: Vec<String> = world.lists.events(0, 10).unwrap().into_iter().map(|event| event.subject).collect();
     assert_eq!(told, numbers.iter().map(|number| format!("policy:{number}")).collect::<Vec<_>>());
     // Lists go by the time that was written down; walked in pages they have each policy once all the same.
     let mut listed = Vec::new();
     let mut after = None;
     loop {
-        let page = world.reader.policies(&PolicyFilter::default(), after, 1).unwrap();
+        let page = world.lists.policies(&PolicyFilter::default(), after, 1).unwrap();
         listed.extend(page.items.into_iter().map(|policy| policy.number));
         after = page.next;
         if after.is_none() {

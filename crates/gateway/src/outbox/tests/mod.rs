@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 
 use super::store::{AttemptVerdict, Filter, NoticeState, Resent, Skipped};
 use crate::clock::Clock;
+use crate::ledger::fixture::{Database, on_both_databases};
 use world::{Call, LEASE, Reaction, START, World, lane};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -22,14 +23,13 @@ fn id(id: u64) -> Filter {
     Filter { id: Some(id), ..Filter::default() }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_subject_goes_in_order_and_subjects_go_side_by_side() {
-    let world = World::new(|_, _| Reaction::AnswerAfter(Duration::from_secs(1), "ok"));
+async fn a_subject_goes_in_order_and_subjects_go_side_by_side(database: Database) {
+    let world = World::new(database, |_, _| Reaction::AnswerAfter(Duration::from_secs(1), "ok"));
     world.queue([("a", 1), ("b", 1), ("a", 2), ("b", 2), ("a", 3)]);
     world.run_for(MINUTE).await;
     assert_eq!((world.sent("a"), world.sent("b")), (vec![1, 2, 3], vec![1, 2]));
     assert_eq!(world.calls().last().unwrap().at_s, 2, "three rounds of a second each");
-    let (notice, attempts) = world.desk().show(1).unwrap().unwrap();
+    let (notice, attempts) = world.desk().show(world.nth(1)).unwrap().unwrap();
     assert_eq!((notice.state, notice.attempts, notice.due_at), (NoticeState::Delivered, 1, None));
     let [attempt] = attempts.as_slice() else { panic!("{attempts:?}") };
     assert_eq!((attempt.number, attempt.started_at, attempt.duration_ms), (1, START, 1_000));
@@ -38,9 +38,8 @@ async fn a_subject_goes_in_order_and_subjects_go_side_by_side() {
     assert_eq!(answer, b"ok");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_sleeping_worker_is_woken_and_one_that_nobody_wakes_looks_again() {
-    let world = World::new(ok);
+async fn a_sleeping_worker_is_woken_and_one_that_nobody_wakes_looks_again(database: Database) {
+    let world = World::new(database, ok);
     let worker = tokio::spawn(world.worker().run(tokio::time::sleep(MINUTE)));
     tokio::time::sleep(Duration::from_millis(10_500)).await;
     world.queue([("a", 1)]);
@@ -52,17 +51,17 @@ async fn a_sleeping_worker_is_woken_and_one_that_nobody_wakes_looks_again() {
     worker.await.unwrap();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_dead_letter_blocks_its_subject_alone_and_says_so() {
-    let world =
-        World::new(|call, _| Reaction::Answer(if (&*call.subject, call.mark) == ("a", 1) { "no" } else { "ok" }));
+async fn a_dead_letter_blocks_its_subject_alone_and_says_so(database: Database) {
+    let world = World::new(database, |call, _| {
+        Reaction::Answer(if (&*call.subject, call.mark) == ("a", 1) { "no" } else { "ok" })
+    });
     world.queue([("a", 1), ("a", 2), ("b", 1), ("a", 3), ("b", 2)]);
     world.run_for(MINUTE).await;
     assert_eq!((world.sent("a"), world.sent("b")), (vec![1], vec![1, 2]));
     let dead = world.notice(1);
     assert_eq!((dead.state, dead.waiting, dead.due_at), (NoticeState::Dead, 2, None));
     assert_eq!(dead.last, Some((AttemptVerdict::Dead, "plain: no".to_owned())));
-    assert_eq!((world.notice(2).behind, world.notice(4).behind), (Some(1), Some(1)));
+    assert_eq!((world.notice(2).behind, world.notice(4).behind), (Some(world.nth(1)), Some(world.nth(1))));
     world.queue([("a", 4)]);
     world.run_for(MINUTE).await;
     assert_eq!(world.sent("a"), [1], "what comes later waits, too");
@@ -76,53 +75,49 @@ async fn a_dead_letter_blocks_its_subject_alone_and_says_so() {
     assert_eq!(world.sent("a"), [1, 1, 2, 3, 4]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_skipped_dead_letter_lets_its_subject_go_on() {
-    let world = World::new(|call, _| Reaction::Answer(if call.mark == 1 { "no" } else { "ok" }));
+async fn a_skipped_dead_letter_lets_its_subject_go_on(database: Database) {
+    let world = World::new(database, |call, _| Reaction::Answer(if call.mark == 1 { "no" } else { "ok" }));
     world.queue([("a", 1), ("a", 2)]);
     world.run_for(MINUTE).await;
     assert_eq!(world.desk().skip(9).unwrap(), Skipped::Unknown);
-    assert_eq!(world.desk().skip(1).unwrap(), Skipped::Skipped);
-    assert_eq!(world.desk().skip(1).unwrap(), Skipped::Closed);
+    assert_eq!(world.desk().skip(world.nth(1)).unwrap(), Skipped::Skipped);
+    assert_eq!(world.desk().skip(world.nth(1)).unwrap(), Skipped::Closed);
     world.run_for(MINUTE).await;
     assert_eq!(world.sent("a"), [1, 2]);
     assert_eq!(world.notice(1).state, NoticeState::Skipped);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_resend_of_something_delivered_is_sent_again() {
-    let world = World::new(ok);
+async fn a_resend_of_something_delivered_is_sent_again(database: Database) {
+    let world = World::new(database, ok);
     world.queue([("a", 1), ("a", 2)]);
     world.run_for(MINUTE).await;
     for times in 2..4 {
-        assert_eq!(world.desk().resend(&id(1)).unwrap(), Resent { due: 1, ..Resent::default() });
+        assert_eq!(world.desk().resend(&id(world.nth(1))).unwrap(), Resent { due: 1, ..Resent::default() });
         world.run_for(MINUTE).await;
         assert_eq!(world.sent("a").iter().filter(|mark| **mark == 1).count(), times);
     }
-    let (notice, attempts) = world.desk().show(1).unwrap().unwrap();
+    let (notice, attempts) = world.desk().show(world.nth(1)).unwrap().unwrap();
     assert_eq!((notice.state, notice.attempts), (NoticeState::Delivered, 3));
     assert_eq!(attempts.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2, 3]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_resend_waits_for_what_is_under_way_on_its_subject() {
-    let world = World::new(|_, nth| match nth {
+async fn a_resend_waits_for_what_is_under_way_on_its_subject(database: Database) {
+    let world = World::new(database, |_, nth| match nth {
         2 => Reaction::AnswerAfter(Duration::from_secs(5), "again"),
         _ => Reaction::Answer("ok"),
     });
     world.queue([("a", 1), ("a", 2), ("a", 3)]);
     let worker = tokio::spawn(world.worker().run(tokio::time::sleep(MINUTE)));
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(world.desk().resend(&id(1)).unwrap(), Resent { waiting: 1, ..Resent::default() });
-    assert_eq!(world.desk().resend(&id(2)).unwrap(), Resent { under_way: 1, ..Resent::default() });
-    assert_eq!(world.notice(1).behind, Some(2));
+    assert_eq!(world.desk().resend(&id(world.nth(1))).unwrap(), Resent { waiting: 1, ..Resent::default() });
+    assert_eq!(world.desk().resend(&id(world.nth(2))).unwrap(), Resent { under_way: 1, ..Resent::default() });
+    assert_eq!(world.notice(1).behind, Some(world.nth(2)));
     worker.await.unwrap();
     assert_eq!(world.sent("a"), [1, 2, 1, 2, 3], "what is sent again keeps its place");
 }
 
-#[tokio::test(start_paused = true)]
-async fn two_workers_never_have_one_subject_under_way_at_once() {
-    let world = World::new(|call, nth| {
+async fn two_workers_never_have_one_subject_under_way_at_once(database: Database) {
+    let world = World::new(database, |call, nth| {
         // The platform itself fails the test when a subject has two calls under way.
         let time = Duration::from_millis(u64::from(call.mark) * 37 % 90 + u64::try_from(nth % 7).unwrap());
         Reaction::AnswerAfter(time, if nth % 11 == 0 { "again" } else { "ok" })
@@ -138,9 +133,8 @@ async fn two_workers_never_have_one_subject_under_way_at_once() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn each_key_keeps_its_own_rate() {
-    let mut world = World::new(ok);
+async fn each_key_keeps_its_own_rate(database: Database) {
+    let mut world = World::new(database, ok);
     world.lanes = vec![lane("slow", 10), lane("fast", 1_000)];
     let row = |partner: &str, n: u32| world.row(partner, &format!("{partner}{n}"), n);
     let rows: Vec<_> = (0..110).flat_map(|n| [row("slow", n), row("fast", n)]).collect();
@@ -155,9 +149,8 @@ async fn each_key_keeps_its_own_rate() {
     assert_eq!(of("slow").last().unwrap().at_s, 10);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_complaint_slows_its_key_down_and_no_other() {
-    let mut world = World::new(|call, _| {
+async fn a_complaint_slows_its_key_down_and_no_other(database: Database) {
+    let mut world = World::new(database, |call, _| {
         Reaction::Answer(if call.url.contains("strict") && call.at_s < 20 { "slow 15" } else { "ok" })
     });
     world.lanes = vec![lane("strict", 100), lane("other", 100)];
@@ -176,17 +169,16 @@ async fn a_complaint_slows_its_key_down_and_no_other() {
     assert_eq!(world.count(NoticeState::Dead), 0, "a complaint counts against nobody's age");
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_answer_may_say_when_to_come_again() {
-    let world = World::new(|_, nth| Reaction::Answer(if nth == 1 { "after 40" } else { "ok" }));
+async fn an_answer_may_say_when_to_come_again(database: Database) {
+    let world = World::new(database, |_, nth| Reaction::Answer(if nth == 1 { "after 40" } else { "ok" }));
     world.queue([("a", 1)]);
     world.run_for(2 * MINUTE).await;
     assert_eq!(world.calls().iter().map(|call| call.at_s).collect::<Vec<_>>(), [0, 40]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_was_tried_for_too_long_is_given_up_and_what_only_waited_is_not() {
-    let mut world = World::new(|call, _| if call.mark == 1 { Reaction::Down } else { Reaction::Answer("ok") });
+async fn what_was_tried_for_too_long_is_given_up_and_what_only_waited_is_not(database: Database) {
+    let mut world =
+        World::new(database, |call, _| if call.mark == 1 { Reaction::Down } else { Reaction::Answer("ok") });
     world.policy.max_age = Duration::from_hours(1);
     world.queue([("a", 1), ("a", 2)]);
     world.run_for(Duration::from_hours(2)).await;
@@ -198,16 +190,15 @@ async fn what_was_tried_for_too_long_is_given_up_and_what_only_waited_is_not() {
     assert_eq!((verdict, detail.as_str()), (AttemptVerdict::Dead, "given up for its age; plain: connection refused"));
     // The second is tried for an hour of its own.
     world.script(|call, _| if call.mark == 2 { Reaction::Down } else { Reaction::Answer("ok") });
-    world.desk().resend(&id(1)).unwrap();
+    world.desk().resend(&id(world.nth(1))).unwrap();
     world.run_for(Duration::from_mins(30)).await;
     assert_eq!((world.notice(1).state, world.notice(2).state), (NoticeState::Delivered, NoticeState::Pending));
     world.script(ok);
     world.run_for(Duration::from_mins(10)).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_cannot_be_read_is_dead_at_once_and_never_sent() {
-    let mut world = World::new(ok);
+async fn what_cannot_be_read_is_dead_at_once_and_never_sent(database: Database) {
+    let mut world = World::new(database, ok);
     let stranger = crate::vault::tests::vault();
     let mut row = world.row("alibaba", "a", 1);
     row.content = stranger.seal(crate::vault::Purpose::Notice, b"{}").unwrap();
@@ -218,9 +209,8 @@ async fn what_cannot_be_read_is_dead_at_once_and_never_sent() {
     world.expect_open(1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn notices_of_a_partner_without_a_lane_wait() {
-    let mut world = World::new(ok);
+async fn notices_of_a_partner_without_a_lane_wait(database: Database) {
+    let mut world = World::new(database, ok);
     world.store().queue(&[world.row("nobody", "a", 1)], START).unwrap();
     world.queue([("b", 1)]);
     world.run_for(MINUTE).await;
@@ -231,11 +221,28 @@ async fn notices_of_a_partner_without_a_lane_wait() {
 #[tokio::test(start_paused = true)]
 #[should_panic(expected = "open notices that it did not expect")]
 async fn the_world_fails_a_test_that_leaves_notices_behind() {
-    let world = World::new(ok);
+    let world = World::new(Database::sqlite(), ok);
     world.queue([("a", 1)]);
 }
 
 #[test]
 fn a_lease_outlasts_its_call() {
     assert!(LEASE > world::TIMEOUT);
+}
+
+on_both_databases! {
+    tokio::test(start_paused = true);
+    a_subject_goes_in_order_and_subjects_go_side_by_side,
+    a_sleeping_worker_is_woken_and_one_that_nobody_wakes_looks_again,
+    a_dead_letter_blocks_its_subject_alone_and_says_so,
+    a_skipped_dead_letter_lets_its_subject_go_on,
+    a_resend_of_something_delivered_is_sent_again,
+    a_resend_waits_for_what_is_under_way_on_its_subject,
+    two_workers_never_have_one_subject_under_way_at_once,
+    each_key_keeps_its_own_rate,
+    a_complaint_slows_its_key_down_and_no_other,
+    an_answer_may_say_when_to_come_again,
+    what_was_tried_for_too_long_is_given_up_and_what_only_waited_is_not,
+    what_cannot_be_read_is_dead_at_once_and_never_sent,
+    notices_of_a_partner_without_a_lane_wait,
 }

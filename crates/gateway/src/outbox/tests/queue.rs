@@ -5,19 +5,18 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::*;
-use crate::ledger::sqlite::SqliteOutbox;
 use crate::outbox::store::{Claimed, Finished, Next, OutboxStore, Turn, Turned, Want};
 
 fn at(seconds: i64) -> Timestamp {
     START + SignedDuration::from_secs(seconds)
 }
 
-fn claim(store: &mut SqliteOutbox, owner: &str, now: i64, until: i64) -> Turned {
+fn claim(store: &mut Box<dyn OutboxStore>, owner: &str, now: i64, until: i64) -> Turned {
     let wants = [Want { partner: "alibaba", limit: 100, lease_until: at(until) }];
     store.turn(&Turn { now: at(now), owner, finished: &[], wants: &wants }).unwrap()
 }
 
-fn finish(store: &mut SqliteOutbox, owner: &str, now: i64, claimed: &Claimed, next: Next) -> Turned {
+fn finish(store: &mut Box<dyn OutboxStore>, owner: &str, now: i64, claimed: &Claimed, next: Next) -> Turned {
     let finished = Finished {
         id: claimed.id,
         leased_at: claimed.leased_at,
@@ -31,9 +30,8 @@ fn finish(store: &mut SqliteOutbox, owner: &str, now: i64, claimed: &Claimed, ne
     store.turn(&Turn { now: at(now), owner, finished: &[finished], wants: &[] }).unwrap()
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_answer_after_its_lease_is_recorded_and_changes_nothing() {
-    let world = World::new(ok);
+async fn an_answer_after_its_lease_is_recorded_and_changes_nothing(database: Database) {
+    let world = World::new(database, ok);
     world.queue([("a", 1), ("a", 2)]);
     let mut store = world.store();
     let first = claim(&mut store, "one", 0, 10).claimed.remove(0);
@@ -54,8 +52,10 @@ async fn an_answer_after_its_lease_is_recorded_and_changes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_idle_outbox_is_one_step_in_an_empty_index() {
-    let world = World::new(ok);
-    let connection = Connection::open(world.path()).unwrap();
+    let database = Database::sqlite();
+    let path = database.folder().join("ledger.db");
+    let _world = World::new(database, ok);
+    let connection = Connection::open(path).unwrap();
     let plan = |query: &str| -> String {
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
         let steps = statement.query_map([], |row| row.get::<_, String>("detail")).unwrap();
@@ -79,8 +79,8 @@ enum Step {
     Queue(u8),
     Claim,
     Finish(usize, u8),
-    Resend(u64),
-    Skip(u64),
+    Resend(usize),
+    Skip(usize),
     Pass(i64),
 }
 
@@ -89,36 +89,34 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0_u8..3).prop_map(Step::Queue),
         4 => Just(Step::Claim),
         4 => (0_usize..4, 0_u8..4).prop_map(|(which, how)| Step::Finish(which, how)),
-        2 => (1_u64..12).prop_map(Step::Resend),
-        1 => (1_u64..12).prop_map(Step::Skip),
+        2 => (1_usize..12).prop_map(Step::Resend),
+        1 => (1_usize..12).prop_map(Step::Skip),
         2 => (1_i64..30).prop_map(Step::Pass),
     ];
     proptest::collection::vec(step, 1..60)
 }
 
 /// What has to be so of every subject after every statement.
-fn check(connection: &Connection) {
+fn check(database: &Database) {
     let wrong = "WITH heads AS ( \
                    SELECT subject, min(id) AS id FROM notices WHERE state IN ('pending', 'dead') GROUP BY subject) \
                  SELECT count(*) FROM heads h JOIN notices n ON n.id = h.id \
                  LEFT JOIN notices active ON active.subject = h.subject AND active.due_ms IS NOT NULL \
                  WHERE (active.lease_owner IS NULL) AND CASE n.state \
-                   WHEN 'dead' THEN active.id IS NOT NULL ELSE active.id IS NOT n.id END";
-    let wrong: i64 = connection.query_row(wrong, [], |row| row.get(0)).unwrap();
-    assert_eq!(wrong, 0, "a subject's first open notice is not its active one");
+                   WHEN 'dead' THEN active.id IS NOT NULL ELSE active.id IS DISTINCT FROM n.id END";
+    assert_eq!(database.count(wrong), 0, "a subject's first open notice is not its active one");
     let gaps =
         "SELECT count(*) FROM notices n WHERE attempts <> (SELECT count(*) FROM attempts WHERE notice_id = n.id)";
-    let gaps: i64 = connection.query_row(gaps, [], |row| row.get(0)).unwrap();
-    assert_eq!(gaps, 0, "attempts are not counted as they are recorded");
+    assert_eq!(database.count(gaps), 0, "attempts are not counted as they are recorded");
 }
 
-fn play(steps: &[Step]) {
-    let mut world = World::new(ok);
+/// Plays the steps, and checks after every so many.
+fn play(database: Database, steps: &[Step], check_every: usize) {
+    let mut world = World::new(database, ok);
     let mut store = world.store();
-    let connection = Connection::open(world.path()).unwrap();
     let (mut now, mut queued) = (0, 0_u64);
     let mut leased: Vec<Claimed> = Vec::new();
-    for step in steps {
+    for (played, step) in steps.iter().enumerate() {
         match step {
             Step::Queue(subject) if queued < 11 => {
                 queued += 1;
@@ -141,15 +139,18 @@ fn play(steps: &[Step]) {
             }
             Step::Queue(_) | Step::Finish(..) => {}
             Step::Resend(id) => {
-                store.resend(&super::id(*id), at(now)).unwrap();
+                store.resend(&super::id(world.nth(*id)), at(now)).unwrap();
             }
             Step::Skip(id) => {
-                store.skip(*id, at(now)).unwrap();
+                store.skip(world.nth(*id), at(now)).unwrap();
             }
             Step::Pass(seconds) => now += seconds,
         }
-        check(&connection);
+        if played % check_every == 0 {
+            check(&world.database);
+        }
     }
+    check(&world.database);
     world.expect_open(world.count(NoticeState::Pending) + world.count(NoticeState::Dead));
 }
 
@@ -159,6 +160,23 @@ proptest! {
     #[test]
     fn whatever_is_done_the_first_open_notice_of_a_subject_is_the_one_to_be_sent(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(async { play(&steps) });
+        runtime.block_on(async { play(Database::sqlite(), &steps, 1) });
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+    #[test]
+    fn and_so_it_is_on_a_server(steps in steps()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        if let Some(database) = Database::postgres() {
+            runtime.block_on(async { play(database, &steps, 16) });
+        }
+    }
+}
+
+on_both_databases! {
+    tokio::test(start_paused = true);
+    an_answer_after_its_lease_is_recorded_and_changes_nothing,
 }

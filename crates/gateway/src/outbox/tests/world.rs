@@ -2,7 +2,6 @@
 //! does as it is told. It fails a test that ends with open notices that the test did not expect.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,12 +15,15 @@ use baoqiao_domain::notice::{Notice, NoticeContent, NoticeKind};
 use bytes::Bytes;
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
-use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
-use crate::ledger::sqlite::{self, Gate, SqliteOutbox};
-use crate::outbox::store::{Filter, NoticeRecord, NoticeRow, NoticeState};
+use crate::ledger::backend::Backend;
+use crate::ledger::fixture::{Database, off_runtime};
+use crate::ledger::store::StoreError;
+use crate::outbox::store::{
+    AttemptRecord, Filter, NoticeRecord, NoticeRow, NoticeState, OutboxStore, Resent, Skipped, Turn, Turned,
+};
 use crate::outbox::{Backoff, Desk, LaneConfig, Policy, Sending, Tools, Transport, Wake, Worker};
 use crate::vault::tests::vault;
 use crate::vault::{Purpose, Vault};
@@ -161,14 +163,14 @@ impl Outbound for Plain {
 }
 
 pub(super) struct World {
-    directory: TempDir,
+    pub(super) database: Database,
+    backend: Backend,
     pub(super) clock: TestClock,
     pub(super) vault: Arc<Vault>,
     pub(super) platform: Arc<Platform>,
     pub(super) wake: Wake,
     pub(super) lanes: Vec<LaneConfig>,
     pub(super) policy: Policy,
-    gate: Gate,
     expected_open: u64,
 }
 
@@ -195,10 +197,9 @@ pub(super) fn lane(partner: &str, calls_per_second: u32) -> LaneConfig {
 
 impl World {
     /// A world whose platform answers as `script` says: it is told the call and its number, from 1.
-    pub(super) fn new(script: impl Fn(&Call, usize) -> Reaction + Send + Sync + 'static) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+    pub(super) fn new(database: Database, script: impl Fn(&Call, usize) -> Reaction + Send + Sync + 'static) -> Self {
         let vault = Arc::new(vault());
-        let (store, _) = sqlite::open(&directory.path().join("ledger.db"), &vault).unwrap();
+        let backend = database.open(&vault);
         let clock = TestClock(Instant::now(), Arc::default());
         let platform = Platform {
             script: Mutex::new(Box::new(script)),
@@ -207,7 +208,8 @@ impl World {
             under_way: Mutex::default(),
         };
         Self {
-            directory,
+            database,
+            backend,
             clock,
             vault,
             platform: Arc::new(platform),
@@ -218,7 +220,6 @@ impl World {
                 max_age: Duration::from_hours(72),
                 grace: Duration::from_secs(30),
             },
-            gate: store.gate(),
             expected_open: 0,
         }
     }
@@ -233,12 +234,8 @@ impl World {
         self.clock.1.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    pub(super) fn path(&self) -> PathBuf {
-        self.directory.path().join("ledger.db")
-    }
-
-    pub(super) fn store(&self) -> SqliteOutbox {
-        SqliteOutbox::open(&self.path(), self.gate.clone()).unwrap()
+    pub(super) fn store(&self) -> Box<dyn OutboxStore> {
+        Box::new(OffRuntime(self.backend.outbox().unwrap()))
     }
 
     pub(super) fn desk(&self) -> Desk {
@@ -305,18 +302,61 @@ impl World {
     }
 
     pub(super) fn count(&self, state: NoticeState) -> u64 {
-        self.store().count_in(state)
+        self.store().count(&Filter { state: Some(state), ..Filter::default() }).unwrap()
     }
 
-    pub(super) fn notice(&self, id: u64) -> NoticeRecord {
-        self.desk().show(id).unwrap().unwrap().0
+    /// The number of the notice that was queued as the `nth`, from 1; 0, which none has, where there is no such.
+    pub(super) fn nth(&self, nth: usize) -> u64 {
+        let mut ids: Vec<u64> =
+            self.store().list(&Filter::default(), 10_000).unwrap().iter().map(|notice| notice.id).collect();
+        ids.sort_unstable();
+        ids.get(nth - 1).copied().unwrap_or(0)
+    }
+
+    /// The notice that was queued as the `nth`, from 1.
+    pub(super) fn notice(&self, nth: usize) -> NoticeRecord {
+        self.desk().show(self.nth(nth)).unwrap().unwrap().0
     }
 }
 
-impl SqliteOutbox {
-    fn count_in(&mut self, state: NoticeState) -> u64 {
-        use crate::outbox::store::OutboxStore as _;
-        self.count(&Filter { state: Some(state), ..Filter::default() }).unwrap()
+/// A store that may be used where asynchronous work is driven.
+struct OffRuntime(Box<dyn OutboxStore>);
+
+impl OutboxStore for OffRuntime {
+    fn queue(&mut self, rows: &[NoticeRow], at: Timestamp) -> Result<(), StoreError> {
+        off_runtime(|| self.0.queue(rows, at))
+    }
+
+    fn next_due(&mut self, partners: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        off_runtime(|| self.0.next_due(partners))
+    }
+
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<Turned, StoreError> {
+        off_runtime(|| self.0.turn(turn))
+    }
+
+    fn bring_forward(&mut self, partner: &str, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        off_runtime(|| self.0.bring_forward(partner, now, limit))
+    }
+
+    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
+        off_runtime(|| self.0.count(filter))
+    }
+
+    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        off_runtime(|| self.0.list(filter, limit))
+    }
+
+    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
+        off_runtime(|| self.0.attempts(id))
+    }
+
+    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError> {
+        off_runtime(|| self.0.resend(filter, now))
+    }
+
+    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
+        off_runtime(|| self.0.skip(id, now))
     }
 }
 

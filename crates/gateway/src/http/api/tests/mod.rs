@@ -147,7 +147,7 @@ impl World {
             ledger: ledger.clone(),
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
             lists: reader,
-            desk: Desk::new(desk, Wake::default(), Arc::clone(&clock) as Arc<dyn Clock>),
+            desk: Desk::new(Box::new(desk), Wake::default(), Arc::clone(&clock) as Arc<dyn Clock>),
             resends: Box::new(resends),
             feed: feed.clone(),
             platforms: vec!["alibaba".to_owned()],

@@ -172,7 +172,7 @@ impl World {
             ledger: ledger.clone(),
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
             lists: reader as Arc<dyn Lists>,
-            desk: Desk::new(desk, Wake::default(), Arc::clone(&time)),
+            desk: Desk::new(Box::new(desk), Wake::default(), Arc::clone(&time)),
             documents: Arc::new(documents),
             feed,
             vault: Arc::clone(&vault),

@@ -1,0 +1,145 @@
+//! The configured database, whichever it is, as the parts that the gateway is made of.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::lists::Lists;
+use super::postgres::{Postgres, PostgresReader, Sequencer};
+use super::resends::ResendLog;
+use super::sqlite::{self, Gate, SqliteConsole, SqliteOutbox, SqliteReader, SqliteResends, SqliteStore};
+use super::store::{Reader, Store, StoreError};
+use crate::clock::Clock;
+use crate::config::LedgerUrl;
+use crate::console::store::ConsoleStore;
+use crate::outbox::store::OutboxStore;
+use crate::vault::Vault;
+
+/// A ledger that is open. Everything that its methods make may block, and is not to be used on a thread that drives
+/// asynchronous work.
+pub enum Backend {
+    /// The embedded ledger.
+    Sqlite {
+        /// Its file.
+        path: PathBuf,
+        /// Its one writer, until it is taken.
+        store: Option<SqliteStore>,
+        /// What every other connection that writes has to pass.
+        gate: Gate,
+        /// Its readers.
+        reader: Arc<SqliteReader>,
+    },
+    /// A database on a server.
+    Postgres {
+        /// How it is reached.
+        database: Postgres,
+        /// Its readers.
+        reader: Arc<PostgresReader>,
+    },
+}
+
+/// The reading sides of a ledger.
+pub struct Readers {
+    /// Single policies.
+    pub reader: Arc<dyn Reader>,
+    /// Lists and events.
+    pub lists: Arc<dyn Lists>,
+}
+
+impl Backend {
+    /// Opens the ledger, making and migrating it as needed.
+    ///
+    /// # Errors
+    /// When it cannot be reached or opened, is newer than this program, or was sealed with other keys.
+    pub fn open(url: &LedgerUrl, vault: &Vault) -> Result<Self, StoreError> {
+        match url {
+            LedgerUrl::Sqlite(path) => {
+                let (store, reader) = sqlite::open(path, vault)?;
+                let gate = store.gate();
+                Ok(Self::Sqlite { path: path.clone(), store: Some(store), gate, reader: Arc::new(reader) })
+            }
+            LedgerUrl::Postgres(url) => {
+                let database = Postgres::open(url, vault)?;
+                let reader = Arc::new(database.reader());
+                Ok(Self::Postgres { database, reader })
+            }
+        }
+    }
+
+    /// Opens an existing ledger for reading alone; gateways may be running on it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when there is none.
+    pub fn open_readers(url: &LedgerUrl, vault: &Vault) -> Result<Readers, StoreError> {
+        match url {
+            LedgerUrl::Sqlite(path) => Ok(readers(Arc::new(sqlite::open_reader(path, vault)?))),
+            LedgerUrl::Postgres(url) => Ok(readers(Arc::new(Postgres::open_reader(url, vault)?))),
+        }
+    }
+
+    /// The writing sides, one for each lane; the embedded ledger's only once.
+    ///
+    /// # Errors
+    /// When the system gives no means to connect.
+    pub fn stores(&mut self) -> Result<Vec<Box<dyn Store>>, StoreError> {
+        match self {
+            Self::Sqlite { store, .. } => Ok(store.take().map(|store| Box::new(store) as _).into_iter().collect()),
+            Self::Postgres { database, .. } => database.stores(),
+        }
+    }
+
+    /// The reading sides.
+    pub fn readers(&self) -> Readers {
+        match self {
+            Self::Sqlite { reader, .. } => readers(Arc::clone(reader)),
+            Self::Postgres { reader, .. } => readers(Arc::clone(reader)),
+        }
+    }
+
+    /// The outbox, on a connection of its own.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn outbox(&self) -> Result<Box<dyn OutboxStore>, StoreError> {
+        match self {
+            Self::Sqlite { path, gate, .. } => Ok(Box::new(SqliteOutbox::open(path, gate.clone())?)),
+            Self::Postgres { database, .. } => Ok(Box::new(database.outbox()?)),
+        }
+    }
+
+    /// The record of orders to send again, on a connection of its own.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn resends(&self) -> Result<Box<dyn ResendLog>, StoreError> {
+        match self {
+            Self::Sqlite { path, gate, .. } => Ok(Box::new(SqliteResends::open(path, gate.clone())?)),
+            Self::Postgres { database, .. } => Ok(Box::new(database.resends()?)),
+        }
+    }
+
+    /// The console's users, sessions and audit log, on connections of their own.
+    ///
+    /// # Errors
+    /// When they cannot be opened.
+    pub fn console(&self) -> Result<Arc<dyn ConsoleStore>, StoreError> {
+        match self {
+            Self::Sqlite { path, gate, .. } => Ok(Arc::new(SqliteConsole::open(path, gate.clone())?)),
+            Self::Postgres { database, .. } => Ok(Arc::new(database.console()?)),
+        }
+    }
+
+    /// What gives events their places in the feed, where that is not the one writer's own doing.
+    ///
+    /// # Errors
+    /// When the system gives no means to connect.
+    pub fn sequencer(&self, clock: Arc<dyn Clock>) -> Result<Option<Sequencer>, StoreError> {
+        match self {
+            Self::Sqlite { .. } => Ok(None),
+            Self::Postgres { database, .. } => database.sequencer(clock).map(Some),
+        }
+    }
+}
+
+fn readers(reader: Arc<impl Reader + Lists + 'static>) -> Readers {
+    Readers { lists: Arc::clone(&reader) as Arc<dyn Lists>, reader }
+}

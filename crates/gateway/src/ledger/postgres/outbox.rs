@@ -1,0 +1,516 @@
+//! The outbox in PostgreSQL, for the workers of any number of gateways.
+//!
+//! Whoever closes a notice or queues one locks the queue of its subject first. Nothing here waits for the disk, except
+//! what a person asks for: what a crash of the database takes back only lets notices be sent again.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use baoqiao_domain::bucket::Bucket;
+use baoqiao_domain::policy_number::{PolicyNumber, SequenceBlock};
+use jiff::Timestamp;
+use tokio_postgres::Row;
+
+use super::connection::{Connection, Failure, Parameter, Session};
+use super::notices;
+use super::rows::{
+    big, bucket_number, bucket_of, instant, known, millis, number, optional_instant, optional_number, sealed,
+};
+use super::settings::Settings;
+use super::writer::{bulk, set_numbers_aside};
+use crate::ledger::store::StoreError;
+use crate::outbox::store::{
+    AttemptRecord, AttemptVerdict, Claimed, Filter, Finished, Next, NoticeRecord, NoticeRow, NoticeState, OutboxStore,
+    Resent, Skipped, Turn, Turned, Want,
+};
+use crate::vault::Sealed;
+
+/// How many notices are sent again in one transaction.
+const RESEND_CHUNK: usize = 256;
+
+/// PostgreSQL as the outbox's store.
+pub struct PostgresOutbox {
+    connection: Connection,
+    numbers: SequenceBlock,
+}
+
+/// What an ended attempt makes of its notice.
+struct Moved {
+    state: NoticeState,
+    due_ms: Option<i64>,
+    counts: bool,
+}
+
+impl Moved {
+    fn by(next: Next) -> Self {
+        let (state, due_ms, counts) = match next {
+            Next::Delivered => (NoticeState::Delivered, None, true),
+            Next::RetryAt(at) => (NoticeState::Pending, Some(millis(at)), true),
+            Next::SlowedUntil(at) => (NoticeState::Pending, Some(millis(at)), false),
+            Next::Dead => (NoticeState::Dead, None, true),
+        };
+        Self { state, due_ms, counts }
+    }
+}
+
+/// An attempt with its number among those at its notice.
+struct Numbered<'a> {
+    done: &'a Finished,
+    number: i32,
+    late: bool,
+}
+
+type Queue = (i16, String);
+
+impl PostgresOutbox {
+    pub(super) fn new(settings: Arc<Settings>) -> Result<Self, StoreError> {
+        Ok(Self { connection: Connection::new(settings)?, numbers: SequenceBlock::default() })
+    }
+}
+
+/// Locks the queues of these notices, in the order of their keys.
+async fn lock_queues_of(session: &Session, ids: &[u64]) -> Result<(), Failure> {
+    let lock = "SELECT FROM notice_queues q WHERE (q.bucket, q.subject) IN ( \
+                  SELECT n.bucket, n.subject FROM unnest($1::smallint[], $2::bigint[]) AS w (bucket, id) \
+                  JOIN notices n ON n.bucket = w.bucket AND n.id = w.id) \
+                ORDER BY q.bucket, q.subject FOR UPDATE";
+    let buckets: Vec<i16> = ids.iter().map(|id| bucket_of(*id)).collect();
+    let numbers: Vec<i64> = ids.iter().map(|id| big(*id)).collect();
+    session.query(lock, &[&buckets, &numbers]).await?;
+    Ok(())
+}
+
+/// Makes the first open notice of each subject its active one, unless another is under way or the first is dead.
+async fn advance(session: &Session, queues: &HashSet<Queue>, at: Timestamp) -> Result<(), Failure> {
+    let stand_back = "UPDATE notices n SET due_ms = NULL FROM unnest($1::smallint[], $2::text[]) AS w (bucket, subject) \
+                      CROSS JOIN LATERAL (SELECT f.id FROM notices f WHERE f.bucket = w.bucket \
+                        AND f.subject = w.subject AND f.state IN ('pending', 'dead') ORDER BY f.ordinal LIMIT 1) first \
+                      WHERE n.bucket = w.bucket AND n.subject = w.subject AND n.due_ms IS NOT NULL \
+                        AND n.lease_owner IS NULL AND n.id <> first.id";
+    let activate = "UPDATE notices n SET due_ms = $3 FROM unnest($1::smallint[], $2::text[]) AS w (bucket, subject) \
+                    CROSS JOIN LATERAL (SELECT f.id, f.state FROM notices f WHERE f.bucket = w.bucket \
+                      AND f.subject = w.subject AND f.state IN ('pending', 'dead') ORDER BY f.ordinal LIMIT 1) first \
+                    WHERE n.bucket = w.bucket AND n.id = first.id AND first.state = 'pending' AND NOT EXISTS ( \
+                      SELECT FROM notices a WHERE a.bucket = w.bucket AND a.subject = w.subject \
+                        AND a.due_ms IS NOT NULL)";
+    if queues.is_empty() {
+        return Ok(());
+    }
+    let (buckets, subjects): (Vec<i16>, Vec<&str>) =
+        queues.iter().map(|(bucket, subject)| (*bucket, subject.as_str())).unzip();
+    session.execute(stand_back, &[&buckets, &subjects]).await?;
+    session.execute(activate, &[&buckets, &subjects, &millis(at)]).await?;
+    Ok(())
+}
+
+/// Records attempts and moves their notices on; returns the ids of those whose lease had run out, so that nothing moved.
+async fn record(session: &Session, turn: &Turn<'_>) -> Result<Vec<u64>, Failure> {
+    if turn.finished.is_empty() {
+        return Ok(Vec::new());
+    }
+    lock_queues_of(session, &turn.finished.iter().map(|done| done.id).collect::<Vec<_>>()).await?;
+    let mut moved = moved(session, turn).await?;
+    let mut attempts = Vec::with_capacity(turn.finished.len());
+    let mut queues = HashSet::new();
+    let mut late = Vec::new();
+    for done in turn.finished {
+        let found = moved.iter().position(|(id, leased_ms, ..)| (*id, *leased_ms) == (done.id, millis(done.leased_at)));
+        if let Some((_, _, number, subject)) = found.map(|at| moved.swap_remove(at)) {
+            queues.insert((bucket_of(done.id), subject));
+            attempts.push(Numbered { done, number, late: false });
+        } else {
+            let number = count_attempt(session, done.id).await?;
+            attempts.push(Numbered { done, number, late: true });
+            late.push(done.id);
+        }
+    }
+    write_attempts(session, &attempts).await?;
+    advance(session, &queues, turn.now).await?;
+    Ok(late)
+}
+
+/// The notices that moved: id, moment of the lease, number of the attempt, subject.
+async fn moved(session: &Session, turn: &Turn<'_>) -> Result<Vec<(u64, i64, i32, String)>, Failure> {
+    let update = "UPDATE notices n SET state = u.state, due_ms = u.due_ms, lease_owner = NULL, leased_ms = NULL, \
+                    closed_ms = CASE WHEN u.state = 'pending' THEN NULL ELSE $9::bigint END, \
+                    attempts = n.attempts + 1, tries = n.tries + CASE WHEN u.counts THEN 1 ELSE 0 END, \
+                    first_try_ms = CASE WHEN u.counts THEN coalesce(n.first_try_ms, u.started_ms) \
+                                        ELSE n.first_try_ms END \
+                  FROM unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::boolean[], \
+                              $7::bigint[]) AS u (bucket, id, leased_ms, state, due_ms, counts, started_ms) \
+                  WHERE n.bucket = u.bucket AND n.id = u.id AND n.lease_owner = $8 AND n.leased_ms = u.leased_ms \
+                    AND n.state = 'pending' \
+                  RETURNING n.id, u.leased_ms, n.attempts, n.subject";
+    let moves: Vec<Moved> = turn.finished.iter().map(|done| Moved::by(done.next)).collect();
+    let buckets: Vec<i16> = turn.finished.iter().map(|done| bucket_of(done.id)).collect();
+    let ids: Vec<i64> = turn.finished.iter().map(|done| big(done.id)).collect();
+    let leases: Vec<i64> = turn.finished.iter().map(|done| millis(done.leased_at)).collect();
+    let states: Vec<&str> = moves.iter().map(|moved| moved.state.as_str()).collect();
+    let dues: Vec<Option<i64>> = moves.iter().map(|moved| moved.due_ms).collect();
+    let counts: Vec<bool> = moves.iter().map(|moved| moved.counts).collect();
+    let starts: Vec<i64> = turn.finished.iter().map(|done| millis(done.started_at)).collect();
+    let parameters: [Parameter<'_>; 9] =
+        [&buckets, &ids, &leases, &states, &dues, &counts, &starts, &turn.owner, &millis(turn.now)];
+    let rows = session.query(update, &parameters).await?;
+    rows.iter().map(|row| Ok((number(row, 0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))).collect()
+}
+
+async fn count_attempt(session: &Session, id: u64) -> Result<i32, Failure> {
+    let update = "UPDATE notices SET attempts = attempts + 1 WHERE bucket = $1 AND id = $2 RETURNING attempts";
+    let row = session.query_opt(update, &[&bucket_of(id), &big(id)]).await?;
+    Ok(known("a notice", row)?.try_get(0)?)
+}
+
+async fn write_attempts(session: &Session, attempts: &[Numbered<'_>]) -> Result<(), Failure> {
+    let insert = "INSERT INTO attempts (bucket, notice_id, number, started_ms, duration_ms, verdict, detail, response, \
+                                        late) \
+                  SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::integer[], $4::bigint[], $5::bigint[], \
+                                       $6::text[], $7::text[], $8::bytea[], $9::boolean[])";
+    bulk!(session, insert, attempts, |attempt| {
+        bucket: bucket_of(attempt.done.id),
+        id: big(attempt.done.id),
+        number: attempt.number,
+        started_ms: millis(attempt.done.started_at),
+        duration_ms: big(attempt.done.duration_ms),
+        verdict: attempt.done.verdict.as_str(),
+        // What the other side said may be told in it, and PostgreSQL's text holds every character but one.
+        detail: attempt.done.detail.replace('\0', "\u{FFFD}"),
+        response: attempt.done.response.as_ref().map(Sealed::as_bytes),
+        late: attempt.late,
+    })?;
+    Ok(())
+}
+
+/// Leases what is due of one partner.
+async fn claim(session: &Session, turn: &Turn<'_>, want: &Want<'_>) -> Result<Vec<Claimed>, Failure> {
+    let find = "SELECT id, due_ms, leased_ms FROM notices WHERE partner = $1 AND due_ms <= $2 \
+                ORDER BY due_ms, id LIMIT $3 FOR UPDATE SKIP LOCKED";
+    let limit = i64::try_from(want.limit).unwrap_or(i64::MAX);
+    let rows = session.query(find, &[&want.partner, &millis(turn.now), &limit]).await?;
+    let mut candidates: Vec<(u64, i64)> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let id = number(row, 0)?;
+        if let Some(leased_at) = optional_instant(row, 2)? {
+            lose(session, id, leased_at, turn.now).await?;
+        }
+        candidates.push((id, row.try_get(1)?));
+    }
+    // The due time tells whether it is still as it was found.
+    let lease = "UPDATE notices n SET lease_owner = $4, leased_ms = $5, due_ms = $6 \
+                 FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS u (bucket, id, due_ms) \
+                 WHERE n.bucket = u.bucket AND n.id = u.id AND n.due_ms = u.due_ms AND n.state = 'pending' \
+                 RETURNING n.id, n.kind, n.subject, n.partner, n.content, n.tries, n.first_try_ms";
+    if candidates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let buckets: Vec<i16> = candidates.iter().map(|(id, _)| bucket_of(*id)).collect();
+    let ids: Vec<i64> = candidates.iter().map(|(id, _)| big(*id)).collect();
+    let dues: Vec<i64> = candidates.iter().map(|(_, due_ms)| *due_ms).collect();
+    let parameters: [Parameter<'_>; 6] =
+        [&buckets, &ids, &dues, &turn.owner, &millis(turn.now), &millis(want.lease_until)];
+    let rows = session.query(lease, &parameters).await?;
+    let mut claimed = rows.iter().map(|row| claimed(row, turn.now)).collect::<Result<Vec<_>, _>>()?;
+    let order = |id: u64| candidates.iter().position(|(candidate, _)| *candidate == id);
+    claimed.sort_by_key(|claimed| order(claimed.id));
+    Ok(claimed)
+}
+
+fn claimed(row: &Row, now: Timestamp) -> Result<Claimed, Failure> {
+    Ok(Claimed {
+        id: number(row, 0)?,
+        kind: row.try_get(1)?,
+        subject: row.try_get(2)?,
+        partner: row.try_get(3)?,
+        content: sealed(row, 4)?,
+        leased_at: known("a moment", Timestamp::from_millisecond(millis(now)).ok())?,
+        tries: known("a count", u32::try_from(row.try_get::<_, i32>(5)?).ok())?,
+        first_try: optional_instant(row, 6)?,
+    })
+}
+
+/// Notes an attempt of which nothing was heard before its lease ran out.
+async fn lose(session: &Session, id: u64, leased_at: Timestamp, now: Timestamp) -> Result<(), Failure> {
+    let update = "UPDATE notices SET attempts = attempts + 1, tries = tries + 1, \
+                    first_try_ms = coalesce(first_try_ms, $3) WHERE bucket = $1 AND id = $2 RETURNING attempts";
+    let row = session.query_opt(update, &[&bucket_of(id), &big(id), &millis(leased_at)]).await?;
+    let number: i32 = known("a notice", row)?.try_get(0)?;
+    let lost = Finished {
+        id,
+        leased_at,
+        started_at: leased_at,
+        duration_ms: u64::try_from(millis(now) - millis(leased_at)).unwrap_or(0),
+        verdict: AttemptVerdict::Lost,
+        detail: "the lease ran out with no word of how it ended; it may have arrived".to_owned(),
+        response: None,
+        next: Next::RetryAt(now),
+    };
+    write_attempts(session, &[Numbered { done: &lost, number, late: false }]).await
+}
+
+async fn next_due(session: &Session, partner: &str) -> Result<Option<Timestamp>, Failure> {
+    let query = "SELECT due_ms FROM notices WHERE partner = $1 AND due_ms IS NOT NULL ORDER BY due_ms LIMIT 1";
+    let row = session.query_opt(query, &[&partner]).await?;
+    row.map(|row| instant(&row, 0)).transpose()
+}
+
+/// The conditions of a filter and their values, in order.
+fn conditions<'a>(filter: &'a Filter, ids: &'a FilterIds) -> (String, Vec<Parameter<'a>>) {
+    let mut terms = Vec::new();
+    let mut values: Vec<Parameter<'a>> = Vec::new();
+    let mut add = |column: &str, value: Option<Parameter<'a>>| {
+        if let Some(value) = value {
+            values.push(value);
+            terms.push(format!("{column} ${}", values.len()));
+        }
+    };
+    add("n.bucket =", ids.bucket.as_ref().map(|bucket| bucket as Parameter<'a>));
+    add("n.id =", ids.id.as_ref().map(|id| id as Parameter<'a>));
+    add("n.kind =", filter.kind.as_ref().map(|kind| kind as Parameter<'a>));
+    add("n.subject =", filter.subject.as_ref().map(|subject| subject as Parameter<'a>));
+    add("n.partner =", filter.partner.as_ref().map(|partner| partner as Parameter<'a>));
+    add("n.id <", ids.before.as_ref().map(|before| before as Parameter<'a>));
+    // Written out, so that the partial indexes can be used.
+    terms.extend(filter.state.map(|state| format!("n.state = '{}'", state.as_str())));
+    let terms = if terms.is_empty() { "TRUE".to_owned() } else { terms.join(" AND ") };
+    (terms, values)
+}
+
+/// The numbers of a filter as PostgreSQL has them.
+struct FilterIds {
+    bucket: Option<i16>,
+    id: Option<i64>,
+    before: Option<i64>,
+}
+
+impl FilterIds {
+    fn of(filter: &Filter) -> Self {
+        // A subject of ours says its bucket only by its notices: what is wanted of it is found by the index of all.
+        Self { bucket: filter.id.map(bucket_of), id: filter.id.map(big), before: filter.before.map(big) }
+    }
+}
+
+/// What [`notice_record`] reads, in its order.
+const RECORD_COLUMNS: &str = "n.id, n.kind, n.subject, n.partner, n.content, n.cause_message_id, n.created_ms, n.state, \
+     n.due_ms, n.lease_owner IS NOT NULL, n.attempts, n.closed_ms, a.verdict, a.detail, \
+     CASE WHEN n.state = 'pending' AND n.due_ms IS NULL THEN coalesce( \
+       (SELECT b.id FROM notices b WHERE b.bucket = n.bucket AND b.subject = n.subject AND b.due_ms IS NOT NULL), \
+       (SELECT b.id FROM notices b WHERE b.bucket = n.bucket AND b.subject = n.subject \
+          AND b.state IN ('pending', 'dead') ORDER BY b.ordinal LIMIT 1)) END, \
+     CASE WHEN n.state IN ('pending', 'dead') THEN (SELECT count(*) FROM notices w WHERE w.bucket = n.bucket \
+       AND w.subject = n.subject AND w.state IN ('pending', 'dead') AND w.state = 'pending' AND w.due_ms IS NULL \
+       AND w.ordinal > n.ordinal) ELSE 0 END";
+
+fn notice_record(row: &Row) -> Result<NoticeRecord, Failure> {
+    let last = match row.try_get::<_, Option<&str>>(12)? {
+        Some(name) => Some((known("a verdict", AttemptVerdict::from_name(name))?, row.try_get(13)?)),
+        None => None,
+    };
+    Ok(NoticeRecord {
+        id: number(row, 0)?,
+        kind: row.try_get(1)?,
+        subject: row.try_get(2)?,
+        partner: row.try_get(3)?,
+        content: sealed(row, 4)?,
+        cause_message_id: optional_number(row, 5)?,
+        created_at: instant(row, 6)?,
+        state: known("a notice's state", NoticeState::from_name(row.try_get(7)?))?,
+        due_at: optional_instant(row, 8)?,
+        leased: row.try_get(9)?,
+        attempts: known("a count", u32::try_from(row.try_get::<_, i32>(10)?).ok())?,
+        closed_at: optional_instant(row, 11)?,
+        last,
+        behind: optional_number(row, 14)?,
+        waiting: number(row, 15)?,
+    })
+}
+
+/// Where a notice stands, for a person's order about it.
+struct Standing {
+    subject: String,
+    state: NoticeState,
+    leased: bool,
+}
+
+async fn standing(session: &Session, id: u64) -> Result<Option<Standing>, Failure> {
+    let query = "SELECT subject, state, lease_owner IS NOT NULL FROM notices WHERE bucket = $1 AND id = $2 FOR UPDATE";
+    let Some(row) = session.query_opt(query, &[&bucket_of(id), &big(id)]).await? else { return Ok(None) };
+    let state = known("a notice's state", NoticeState::from_name(row.try_get(1)?))?;
+    Ok(Some(Standing { subject: row.try_get(0)?, state, leased: row.try_get(2)? }))
+}
+
+async fn resend_one(session: &Session, id: u64, now: Timestamp, resent: &mut Resent) -> Result<(), Failure> {
+    let Some(standing) = standing(session, id).await? else { return Ok(()) };
+    if standing.leased {
+        resent.under_way += 1;
+        return Ok(());
+    }
+    // One that is active stays so, and is due now.
+    let reopen = "UPDATE notices SET state = 'pending', closed_ms = NULL, tries = 0, first_try_ms = NULL, \
+                    due_ms = CASE WHEN due_ms IS NULL THEN NULL ELSE $3::bigint END WHERE bucket = $1 AND id = $2";
+    session.execute(reopen, &[&bucket_of(id), &big(id), &millis(now)]).await?;
+    advance(session, &HashSet::from([(bucket_of(id), standing.subject)]), now).await?;
+    let is_active = "SELECT due_ms IS NOT NULL FROM notices WHERE bucket = $1 AND id = $2";
+    let row = session.query_opt(is_active, &[&bucket_of(id), &big(id)]).await?;
+    if known("a notice", row)?.try_get(0)? {
+        resent.due += 1;
+    } else {
+        resent.waiting += 1;
+    }
+    Ok(())
+}
+
+async fn skip_one(session: &Session, id: u64, now: Timestamp) -> Result<Skipped, Failure> {
+    lock_queues_of(session, &[id]).await?;
+    match standing(session, id).await? {
+        None => Ok(Skipped::Unknown),
+        Some(Standing { leased: true, .. }) => Ok(Skipped::UnderWay),
+        Some(Standing { state: NoticeState::Delivered | NoticeState::Skipped, .. }) => Ok(Skipped::Closed),
+        Some(Standing { subject, .. }) => {
+            let skip = "UPDATE notices SET state = 'skipped', due_ms = NULL, closed_ms = $3 \
+                        WHERE bucket = $1 AND id = $2";
+            session.execute(skip, &[&bucket_of(id), &big(id), &millis(now)]).await?;
+            advance(session, &HashSet::from([(bucket_of(id), subject)]), now).await?;
+            Ok(Skipped::Skipped)
+        }
+    }
+}
+
+/// What a person has asked for is on the disk before it is said to be done.
+const SYNCED: &str = "SET LOCAL synchronous_commit = on";
+
+/// The bucket of a subject's queue: that of its policy, or of the name of whatever else it is.
+fn queue_bucket(subject: &str) -> i16 {
+    let policy = subject.strip_prefix("policy:").and_then(|number| number.parse::<PolicyNumber>().ok());
+    let name = subject.strip_prefix("auction:").unwrap_or(subject);
+    bucket_number(policy.map_or_else(|| Bucket::of_key(name), |number| number.bucket()))
+}
+
+impl OutboxStore for PostgresOutbox {
+    fn queue(&mut self, rows: &[NoticeRow], at: Timestamp) -> Result<(), StoreError> {
+        let Self { connection, numbers } = self;
+        let context = "queueing notices";
+        let needed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        connection.run(context, async |session| set_numbers_aside(session, numbers, needed).await)?;
+        let placed: Vec<(i16, &NoticeRow)> = rows.iter().map(|row| (queue_bucket(&row.subject), row)).collect();
+        let taken = connection.transact(context, async |session| {
+            session.batch(SYNCED).await?;
+            let mut taken = numbers.clone();
+            notices::insert(session, &placed, at, &mut taken).await?;
+            Ok(taken)
+        })?;
+        *numbers = taken;
+        Ok(())
+    }
+
+    fn next_due(&mut self, partners: &[&str]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        self.connection.run("looking for due notices", async |session| {
+            let mut found = Vec::with_capacity(partners.len());
+            for partner in partners {
+                found.push(next_due(session, partner).await?);
+            }
+            Ok(found)
+        })
+    }
+
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<Turned, StoreError> {
+        self.connection.transact("recording and claiming notices", async |session| {
+            let mut turned = Turned { late: record(session, turn).await?, ..Turned::default() };
+            for want in turn.wants {
+                if want.limit > 0 {
+                    turned.claimed.extend(claim(session, turn, want).await?);
+                }
+                turned.next_due.push(next_due(session, want.partner).await?);
+            }
+            Ok(turned)
+        })
+    }
+
+    fn bring_forward(&mut self, partner: &str, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        let find = "SELECT bucket, id FROM notices WHERE partner = $1 AND due_ms > $2 AND lease_owner IS NULL \
+                    ORDER BY due_ms LIMIT $3";
+        let update = "UPDATE notices n SET due_ms = $3 FROM unnest($1::smallint[], $2::bigint[]) AS w (bucket, id) \
+                      WHERE n.bucket = w.bucket AND n.id = w.id AND n.due_ms > $3 AND n.lease_owner IS NULL";
+        self.connection.transact("making notices due", async |session| {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = session.query(find, &[&partner, &millis(now), &limit]).await?;
+            let found: Vec<(i16, i64)> =
+                rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, Failure>>()?;
+            let (buckets, ids): (Vec<i16>, Vec<i64>) = found.into_iter().unzip();
+            let updated = session.execute(update, &[&buckets, &ids, &millis(now)]).await?;
+            Ok(usize::try_from(updated).unwrap_or(usize::MAX))
+        })
+    }
+
+    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
+        let ids = FilterIds::of(filter);
+        let (terms, values) = conditions(filter, &ids);
+        let query = format!("SELECT count(*) FROM notices n WHERE {terms}");
+        self.connection.run("counting notices", async |session| {
+            let rows = session.query_once(&query, &values).await?;
+            number(known("a count", rows.first())?, 0)
+        })
+    }
+
+    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        let ids = FilterIds::of(filter);
+        let (terms, values) = conditions(filter, &ids);
+        let query = format!(
+            "SELECT {RECORD_COLUMNS} FROM notices n LEFT JOIN attempts a ON a.bucket = n.bucket \
+               AND a.notice_id = n.id AND a.number = n.attempts \
+             WHERE {terms} ORDER BY n.id DESC LIMIT {limit}"
+        );
+        self.connection.run("reading notices", async |session| {
+            session.query_once(&query, &values).await?.iter().map(notice_record).collect()
+        })
+    }
+
+    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
+        let query = "SELECT number, started_ms, duration_ms, verdict, detail, response, late FROM attempts \
+                     WHERE bucket = $1 AND notice_id = $2 ORDER BY number";
+        let read = |row: &Row| {
+            Ok(AttemptRecord {
+                number: known("a count", u32::try_from(row.try_get::<_, i32>(0)?).ok())?,
+                started_at: instant(row, 1)?,
+                duration_ms: number(row, 2)?,
+                verdict: known("a verdict", AttemptVerdict::from_name(row.try_get(3)?))?,
+                detail: row.try_get(4)?,
+                response: row.try_get::<_, Option<Vec<u8>>>(5)?.map(Sealed::from_stored),
+                late: row.try_get(6)?,
+            })
+        };
+        self.connection.run("reading attempts", async |session| {
+            session.query(query, &[&bucket_of(id), &big(id)]).await?.iter().map(read).collect()
+        })
+    }
+
+    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError> {
+        let context = "sending notices again";
+        let filtered = FilterIds::of(filter);
+        let (terms, values) = conditions(filter, &filtered);
+        let query = format!("SELECT n.id FROM notices n WHERE {terms} ORDER BY n.id");
+        // Found before anything is changed: what is sent again would be found again otherwise.
+        let ids: Vec<u64> = self.connection.run(context, async |session| {
+            session.query_once(&query, &values).await?.iter().map(|row| number(row, 0)).collect()
+        })?;
+        let mut resent = Resent::default();
+        for chunk in ids.chunks(RESEND_CHUNK) {
+            resent = self.connection.transact(context, async |session| {
+                session.batch(SYNCED).await?;
+                lock_queues_of(session, chunk).await?;
+                let mut sum = resent;
+                for id in chunk {
+                    resend_one(session, *id, now, &mut sum).await?;
+                }
+                Ok(sum)
+            })?;
+        }
+        Ok(resent)
+    }
+
+    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
+        self.connection.transact("skipping a notice", async |session| {
+            session.batch(SYNCED).await?;
+            skip_one(session, id, now).await
+        })
+    }
+}

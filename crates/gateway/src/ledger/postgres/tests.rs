@@ -1,0 +1,188 @@
+//! What is PostgreSQL's own: several gateways on one database, the order of the feed, and names that move.
+
+use std::sync::Arc;
+
+use baoqiao_domain::bucket::Bucket;
+use baoqiao_domain::idempotency::IdempotencyKey;
+use jiff::Timestamp;
+
+use super::connection::Connection;
+use super::migrations;
+use super::settings::{Settings, Use};
+use crate::clock::Clock;
+use crate::config::LedgerUrl;
+use crate::ledger::fixture::{Database, off_runtime};
+use crate::ledger::store::{Wanted, WantedKey};
+
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> Timestamp {
+        "2026-01-02T03:04:05Z".parse().unwrap()
+    }
+}
+
+fn settings(database: &Database, purpose: Use) -> Arc<Settings> {
+    let LedgerUrl::Postgres(url) = database.url() else { panic!("not a database on a server") };
+    Settings::new(url, purpose).unwrap()
+}
+
+fn connection(database: &Database) -> Connection {
+    Connection::new(settings(database, Use::Writing)).unwrap()
+}
+
+/// A ledger without rows.
+fn ledger() -> Option<Database> {
+    let database = Database::postgres()?;
+    off_runtime(|| migrations::run(&mut Connection::patient(settings(&database, Use::Maintenance)).unwrap())).unwrap();
+    Some(database)
+}
+
+fn key() -> IdempotencyKey {
+    IdempotencyKey { scope: "avatar/rescission-notice", key: "QS221219154313290T12K25".to_owned() }
+}
+
+fn bucket(index: u16) -> Bucket {
+    Bucket::new(index).unwrap()
+}
+
+/// Claims the key for a bucket, and tells the epoch, or that it was used elsewhere.
+fn claim(database: &Database, index: u16) -> Result<i64, &'static str> {
+    let key = key();
+    let wanted = Wanted {
+        keys: vec![WantedKey { key: &key, bucket: bucket(index), is_placed_by_key: false }],
+        ..Wanted::default()
+    };
+    let claimed =
+        connection(database).run("test", async |session| super::claims::claim(session, &wanted).await).unwrap();
+    if claimed.answer_elsewhere(&key).is_some() { Err("used elsewhere") } else { Ok(claimed.epoch_of_key(&key)) }
+}
+
+/// Writes an answer as a batch does, under a claim's epoch; `false` where a fence is in the way.
+fn answer(database: &Database, index: u16, epoch: i64) -> bool {
+    let sql = "INSERT INTO answers (bucket, scope, key, message_id, fingerprint, content, outcome, epoch) \
+               VALUES ($1, $2, $3, 1, decode(repeat('00', 32), 'hex'), '', '', $4) \
+               ON CONFLICT (bucket, scope, key) DO UPDATE SET message_id = excluded.message_id, \
+                 fingerprint = excluded.fingerprint, content = excluded.content, outcome = excluded.outcome, \
+                 epoch = excluded.epoch \
+               WHERE answers.outcome IS NULL AND answers.epoch < excluded.epoch";
+    let (key, index) = (key(), i16::try_from(index).unwrap());
+    let write = connection(database)
+        .run("test", async |session| session.execute(sql, &[&index, &key.scope, &key.key, &epoch]).await);
+    write.unwrap() == 1
+}
+
+#[test]
+fn a_key_that_was_used_for_one_policy_is_recognised_for_another() {
+    let Some(database) = ledger() else { return };
+    let epoch = claim(&database, 7).unwrap();
+    assert!(answer(&database, 7, epoch));
+    assert_eq!(claim(&database, 7), Ok(epoch), "the same policy again");
+    assert_eq!(claim(&database, 9), Err("used elsewhere"));
+    assert_eq!(claim(&database, 9), Err("used elsewhere"), "and for ever");
+}
+
+#[test]
+fn a_key_whose_first_message_was_refused_may_be_used_for_another_policy() {
+    let Some(database) = ledger() else { return };
+    assert_eq!(claim(&database, 7), Ok(1));
+    assert_eq!(claim(&database, 9), Ok(2));
+    assert!(answer(&database, 9, 2));
+    assert_eq!(claim(&database, 7), Err("used elsewhere"));
+}
+
+#[test]
+fn whoever_followed_a_claim_before_it_moved_writes_nothing() {
+    let Some(database) = ledger() else { return };
+    let slow = claim(&database, 7).unwrap();
+    let quick = claim(&database, 9).unwrap();
+    assert!(!answer(&database, 7, slow), "its claim has moved");
+    assert!(answer(&database, 9, quick));
+    assert_eq!(claim(&database, 7), Err("used elsewhere"), "begun again, it learns why");
+}
+
+#[test]
+fn a_claim_may_come_back_and_no_older_one_passes() {
+    let Some(database) = ledger() else { return };
+    let first = claim(&database, 7).unwrap();
+    let second = claim(&database, 9).unwrap();
+    let third = claim(&database, 7).unwrap();
+    assert!(first < second && second < third);
+    assert!(!answer(&database, 9, second) && !answer(&database, 7, first));
+    assert!(answer(&database, 7, third));
+}
+
+/// The steps of a move that crashed after its fence: the next comer to either bucket gets on.
+#[test]
+fn a_move_that_ended_halfway_keeps_nobody_from_the_key() {
+    for next in [7, 9] {
+        let Some(database) = ledger() else { return };
+        let before = claim(&database, 7).unwrap();
+        let fence = "INSERT INTO answers (bucket, scope, key, epoch) \
+                     VALUES (7, 'avatar/rescission-notice', 'QS221219154313290T12K25', 1)";
+        database.execute(fence).unwrap();
+        assert!(!answer(&database, 7, before), "the fence holds");
+        let after = claim(&database, next).unwrap();
+        assert!(answer(&database, next, after), "bucket {next}");
+    }
+}
+
+#[test]
+fn two_gateways_migrate_one_new_database_at_once() {
+    let Some(database) = Database::postgres() else { return };
+    let run = || migrations::run(&mut Connection::patient(settings(&database, Use::Maintenance)).unwrap());
+    std::thread::scope(|scope| {
+        let both = [scope.spawn(run), scope.spawn(run), scope.spawn(run)];
+        for one in both {
+            one.join().unwrap().unwrap();
+        }
+    });
+    assert_eq!(database.count("SELECT version FROM schema_version"), 1);
+    database.execute("UPDATE schema_version SET version = 99").unwrap();
+    assert!(off_runtime(run).unwrap_err().to_string().contains("it needs a newer baoqiao"));
+}
+
+#[test]
+fn events_get_one_order_whichever_gateway_gives_it() {
+    let Some(database) = ledger() else { return };
+    let insert = |message_id: i64, at_ms: i64, subject: &str, ordinal: i32| {
+        for (table, columns, values) in [("events", ", kind, payload", ", 'k', '{}'"), ("feed_pending", "", "")] {
+            let statement = format!(
+                "INSERT INTO {table} (bucket, message_id, place, at_ms, subject, ordinal{columns}) \
+                 VALUES ({}, {message_id}, 0, {at_ms}, '{subject}', {ordinal}{values})",
+                message_id % 1_024
+            );
+            database.execute(&statement).unwrap();
+        }
+    };
+    // The second event of `a` has the lower number and the earlier time: its gateway's clock is behind.
+    insert(5_000, 100, "a", 1);
+    insert(5_000 - 1_024, 50, "a", 2);
+    insert(7_000, 70, "b", 1);
+    let sequencer = || super::Sequencer::new(settings(&database, Use::Writing), Arc::new(StoppedClock)).unwrap();
+    let (mut one, mut two) = (sequencer(), sequencer());
+    let turned = one.turn().unwrap();
+    assert!(turned.has_grown && !turned.is_full);
+    assert!(two.turn().unwrap().has_grown, "the other one notices what was given");
+    insert(9_000, 10, "c", 1);
+    two.turn().unwrap();
+    let reader = super::PostgresReader::new(settings(&database, Use::Reading), 1);
+    let events = crate::ledger::lists::Lists::events(&reader, 0, 10).unwrap();
+    let order: Vec<(u64, &str, i64)> =
+        events.iter().map(|event| (event.id, event.subject.as_str(), event.at.as_millisecond())).collect();
+    assert_eq!(order, [(1, "a", 100), (2, "b", 70), (3, "a", 50), (4, "c", 10)]);
+    assert_eq!(database.count("SELECT count(*) FROM feed_pending"), 0);
+}
+
+#[test]
+fn every_growing_table_has_the_bucket_first_in_its_key() {
+    let Some(database) = ledger() else { return };
+    let keys = "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid \
+                JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] \
+                WHERE i.indisprimary AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'bucket' \
+                  AND c.relname NOT IN ('schema_version', 'number_blocks', 'key_check', 'feed_head', 'feed', \
+                                        'strangers', 'resends', 'users', 'sessions', 'audit', 'audit_head')";
+    assert_eq!(database.count(keys), 0);
+    let sequences = "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace";
+    assert_eq!(database.count(sequences), 0, "no number comes from a sequence");
+}
