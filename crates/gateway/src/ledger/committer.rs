@@ -26,6 +26,8 @@ pub(super) struct Committer {
     store: Box<dyn Store>,
     rules: Arc<Rules>,
     numbers: Numbers,
+    /// How many numbers are set aside at once.
+    block: u64,
     pulse: Arc<Pulse>,
 }
 
@@ -98,7 +100,14 @@ impl Waiting {
 
 impl Committer {
     pub(super) fn new(store: Box<dyn Store>, rules: Arc<Rules>, pulse: Arc<Pulse>) -> Self {
-        Self { store, rules, numbers: Numbers::default(), pulse }
+        Self { store, rules, numbers: Numbers::default(), block: BLOCK, pulse }
+    }
+
+    /// Sets so many numbers aside at once.
+    #[cfg(test)]
+    pub(super) fn setting_aside(mut self, block: u64) -> Self {
+        self.block = block;
+        self
     }
 
     /// Works until it is told to stop, or every sender is gone, and the queue is empty.
@@ -110,17 +119,24 @@ impl Committer {
         self.note_health(&ready);
         let mut held = None;
         while let Some(first) = held.take().or_else(|| queue.blocking_recv()) {
-            let mut waiting = Waiting::default();
-            held = waiting.push(first);
-            while held.is_none() && !waiting.is_full() {
-                let Ok(next) = queue.try_recv() else { break };
-                held = waiting.push(next);
-            }
-            if waiting.stop {
-                queue.close();
-            }
-            self.settle(waiting);
+            held = self.turn(first, &mut queue);
         }
+    }
+
+    /// Settles one batch, of `first` and of what has queued up behind it; what cannot be in one with them is the first
+    /// of the next.
+    pub(super) fn turn(&mut self, first: Task, queue: &mut mpsc::Receiver<Task>) -> Option<Task> {
+        let mut waiting = Waiting::default();
+        let mut held = waiting.push(first);
+        while held.is_none() && !waiting.is_full() {
+            let Ok(next) = queue.try_recv() else { break };
+            held = waiting.push(next);
+        }
+        if waiting.stop {
+            queue.close();
+        }
+        self.settle(waiting);
+        held
     }
 
     fn settle(&mut self, mut waiting: Waiting) {
@@ -168,10 +184,12 @@ impl Committer {
     }
 
     fn set_numbers_aside(&mut self, policies: usize, messages: usize, strangers: usize) -> Result<(), StoreError> {
-        let Self { store, numbers, .. } = self;
-        top_up(store.as_mut(), NumberBlock::Policy, &mut numbers.policies, policies)?;
-        top_up(store.as_mut(), NumberBlock::Message, &mut numbers.messages, messages)?;
-        top_up(store.as_mut(), NumberBlock::Stranger, &mut numbers.strangers, strangers)
+        let Self { store, numbers, block, .. } = self;
+        let mut top_up =
+            |kind, numbers: &mut SequenceBlock, needed| top_up(store.as_mut(), *block, kind, numbers, needed);
+        top_up(NumberBlock::Policy, &mut numbers.policies, policies)?;
+        top_up(NumberBlock::Message, &mut numbers.messages, messages)?;
+        top_up(NumberBlock::Stranger, &mut numbers.strangers, strangers)
     }
 
     fn write(
@@ -221,16 +239,17 @@ fn wanted(messages: &[Submission]) -> Wanted<'_> {
 
 fn top_up(
     store: &mut dyn Store,
+    block: u64,
     kind: NumberBlock,
-    block: &mut SequenceBlock,
+    numbers: &mut SequenceBlock,
     needed: usize,
 ) -> Result<(), StoreError> {
     // A store that loses a race decides again, with new numbers: twice the need is enough for one such turn.
     let needed = u64::try_from(needed).unwrap_or(u64::MAX).saturating_mul(2);
-    if block.remaining() < needed {
-        let count = BLOCK.max(needed);
+    if numbers.remaining() < needed {
+        let count = block.max(needed);
         let start = store.reserve(kind, count)?;
-        *block = SequenceBlock::new(start, start.saturating_add(count));
+        *numbers = SequenceBlock::new(start, start.saturating_add(count));
     }
     Ok(())
 }

@@ -19,6 +19,8 @@ pub mod store;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

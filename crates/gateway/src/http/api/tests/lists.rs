@@ -18,8 +18,9 @@ async fn walk(world: &World, path: &str, field: &str, meanwhile: impl AsyncFn(us
     panic!("no end");
 }
 
-async fn a_walk_meets_each_row_once_while_rows_are_added(database: Database) {
-    let world = World::on(database);
+#[tokio::test]
+async fn a_walk_meets_each_row_once_while_rows_are_added() {
+    let world = World::new();
     let mut policies = Vec::new();
     for n in 0..7 {
         policies.push(world.issue(&format!("{n}"), json!({})).await);
@@ -45,8 +46,9 @@ async fn a_walk_meets_each_row_once_while_rows_are_added(database: Database) {
     assert_eq!(walk(&world, "/recoveries", "identifier", still).await, recoveries);
 }
 
-async fn policies_are_found_by_each_filter(database: Database) {
-    let world = World::on(database);
+#[tokio::test]
+async fn policies_are_found_by_each_filter() {
+    let world = World::new();
     let first = world.issue("1", json!({})).await;
     world.advance_ms(1_000);
     let second = world.issue("2", json!({"partner": "other"})).await;
@@ -74,8 +76,9 @@ async fn policies_are_found_by_each_filter(database: Database) {
     assert_eq!(policy["issuedAt"], "2026-01-02T03:04:06Z");
 }
 
-async fn recoveries_and_messages_are_found_by_each_filter(database: Database) {
-    let world = World::on(database);
+#[tokio::test]
+async fn recoveries_and_messages_are_found_by_each_filter() {
+    let world = World::new();
     let policy = world.issue("0", json!({})).await;
     world.recover("1", Some(&policy), "12").await;
     world.recover("2", None, "12").await;
@@ -113,8 +116,9 @@ async fn recoveries_and_messages_are_found_by_each_filter(database: Database) {
     }
 }
 
-async fn a_policy_is_told_with_all_that_happened_to_it(database: Database) {
-    let world = World::on(database);
+#[tokio::test]
+async fn a_policy_is_told_with_all_that_happened_to_it() {
+    let world = World::new();
     let policy = world.issue("1", json!({})).await;
     world.advance_ms(1);
     world.recover("1", Some(&policy), "12").await;
@@ -210,12 +214,4 @@ async fn strangers_are_listed_newest_first_as_far_as_the_ring_reaches() {
     assert_eq!((&whole["stranger"]["bodyBytes"], &whole["stranger"]["peer"]), (&6.into(), &"192.0.2.9".into()));
     assert_eq!(world.get_as(NO_PEOPLE, &path).await.json()["request"], Value::Null);
     assert_eq!(world.get_as(ALL, "/strangers/1").await.status, StatusCode::NOT_FOUND);
-}
-
-on_both_databases! {
-    tokio::test;
-    a_walk_meets_each_row_once_while_rows_are_added,
-    policies_are_found_by_each_filter,
-    recoveries_and_messages_are_found_by_each_filter,
-    a_policy_is_told_with_all_that_happened_to_it,
 }
