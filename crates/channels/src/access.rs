@@ -88,6 +88,11 @@ impl FromStr for AddressRange {
 }
 
 impl AddressRange {
+    /// Whether every address of its kind lies in it.
+    pub fn is_everything(self) -> bool {
+        self.prefix_bits == 0
+    }
+
     /// Whether the address lies in it. An IPv4 address that came through an IPv6 socket counts as what it is.
     pub fn contains(self, address: IpAddr) -> bool {
         let ((first, length), (address, other)) = (bits(self.first), bits(address.to_canonical()));

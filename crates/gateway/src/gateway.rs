@@ -117,6 +117,14 @@ fn failed(config: &Config) -> impl Fn(StoreError) -> StartError {
     move |source| StartError::Ledger { ledger: ledger.clone(), source }
 }
 
+/// Whether there is a ledger where the configuration says.
+///
+/// # Errors
+/// When its database cannot be reached.
+pub fn ledger_exists(config: &Config) -> Result<bool, StartError> {
+    Backend::exists(&config.ledger.url).map_err(failed(config))
+}
+
 /// Opens a configured ledger for reading; a gateway may be running on it.
 ///
 /// # Errors

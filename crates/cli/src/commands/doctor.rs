@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use baoqiao_documents::Fonts;
 use baoqiao_gateway::clock::{Clock, SystemClock};
-use baoqiao_gateway::config::{Config, LedgerUrl};
-use baoqiao_gateway::gateway::{load_template, open_for_reading};
+use baoqiao_gateway::config::Config;
+use baoqiao_gateway::gateway::{ledger_exists, load_template, open_for_reading};
 use baoqiao_gateway::tls::CertificateInfo;
 use baoqiao_gateway::vault::keyring::Keyring;
 use http::Uri;
@@ -84,10 +84,10 @@ fn keys(config: &Config) -> Finding {
 
 fn ledger(config: &Config) -> Finding {
     let url = &config.ledger.url;
-    if let LedgerUrl::Sqlite(path) = url
-        && !path.exists()
-    {
-        return Finding::Good(format!("ledger: {url} is not there yet; `baoqiao serve` makes it"));
+    match ledger_exists(config) {
+        Ok(true) => {}
+        Ok(false) => return Finding::Good(format!("ledger: {url} is not there yet; `baoqiao serve` makes it")),
+        Err(error) => return Finding::Bad(error.to_string()),
     }
     match open_for_reading(config) {
         Ok(_) => Finding::Good(format!("ledger: {url} opens with these keys")),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,7 +43,7 @@ pub(crate) struct Args {
     /// The policySource that may give notice of rescissions; as it stands, that of the document's example
     #[arg(long, value_name = "CODE", default_value = EXAMPLE_POLICY_SOURCE)]
     policy_source: String,
-    /// Where notices are sent; as it stands, to `baoqiao simulate platform`
+    /// Where notices are sent, a TOP gateway; as it stands, to `baoqiao simulate platform`
     #[arg(long, value_name = "URL", default_value = SIMULATED_PLATFORM)]
     platform: String,
     /// A PostgreSQL database for the ledger, as its address; as it stands, a file beside the configuration
@@ -158,11 +159,12 @@ fn report(options: &SampleOptions, sample: &str, config: &Path, keys: &Path, kep
         text,
         "\nStart the gateway:\n  baoqiao serve --config {config}\n\
          Call it from another terminal, as the platform does:\n  {export}\n  \
-         baoqiao simulate qimen --url {url}{} --app-key {} --example issuing\n\n\
+         baoqiao simulate qimen --url {url}{} --app-key {} --example issuing\n{}\n\
          Before going live, write into {config}: the platform's app key and secret, the insurer, your products,\n\
          and as server.public_url the address under which platforms and customers reach the gateway.\n",
         Qimen.path(),
         options.app_key(),
+        simulated_platform(options),
     );
     if let Some(url) = public_url.filter(|_| options.listen().ip().is_unspecified()) {
         let listen = options.listen();
@@ -172,6 +174,19 @@ fn report(options: &SampleOptions, sample: &str, config: &Path, keys: &Path, kep
         );
     }
     text
+}
+
+/// How to take what the gateway sends, where it sends to this machine.
+fn simulated_platform(options: &SampleOptions) -> String {
+    let address = options.platform().strip_prefix("http://").and_then(|rest| rest.split('/').next());
+    let address = address.and_then(|address| address.parse::<SocketAddr>().ok()).filter(|it| it.ip().is_loopback());
+    address.map_or_else(String::new, |address| {
+        let app_key = options.app_key();
+        format!(
+            "Be the platform that it sends notices to, in a third, where the secret is exported, too:\n  \
+             baoqiao simulate platform --listen {address} --app {app_key}:\"$BAOQIAO_SECRET\"\n"
+        )
+    })
 }
 
 /// The sample's line of secrets, where a shell needs no TOML to read it.
@@ -240,6 +255,11 @@ mod tests {
             report.contains("--url http://127.0.0.1:8080/qimen --app-key 37901063 --example issuing\n"),
             "{report}"
         );
+        let platform = "simulate platform --listen 127.0.0.1:8090 --app 37901063:\"$BAOQIAO_SECRET\"\n";
+        assert!(report.contains(platform), "{report}");
+        let real = Args { platform: "https://eco.taobao.com".to_owned(), ..args(&folder.path().join("real")) };
+        assert!(!init(&real, SEVENS).unwrap().contains("simulate platform"));
+        assert_eq!(load(&folder.path().join("real")).platforms[0].url, "https://eco.taobao.com/router/rest");
     }
 
     #[test]

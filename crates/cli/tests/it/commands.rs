@@ -65,6 +65,19 @@ async fn the_simulator_signs_and_sends_what_it_is_given() {
         baoqiao(["simulate", "qimen", "--url", &url, "--app-key", APP_KEY, "--secret", SECRET, "--example", "issuing"]);
     assert!(sent.status.success(), "{}{}", text(&sent.stdout), text(&sent.stderr));
     assert!(text(&sent.stdout).contains("PBDI"));
+    let recovery = baoqiao([
+        "simulate",
+        "qimen",
+        "--url",
+        &url,
+        "--app-key",
+        APP_KEY,
+        "--secret",
+        SECRET,
+        "--example",
+        "recovery",
+    ]);
+    assert!(recovery.status.success(), "{}{}", text(&recovery.stdout), text(&recovery.stderr));
     let refused =
         baoqiao(["simulate", "qimen", "--url", &url, "--app-key", APP_KEY, "--secret", "no", "--example", "issuing"]);
     assert_eq!(refused.status.code(), Some(1));

@@ -2,9 +2,11 @@
 
 use baoqiao_simulator::platform::{Platform, Scenario};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::core_system::{Core, with_core};
-use crate::gateway::{Gateway, baoqiao, text};
+use crate::gateway::{APP_KEY, Gateway, SECRET, baoqiao, text};
 use crate::life::platform;
 
 const AUCTION: &str = "24010900100YSKSSG";
@@ -144,6 +146,85 @@ async fn a_dead_letter_holds_up_its_own_auction_and_no_other_until_a_person_deci
     gateway.stop();
     let taken: Vec<Value> = platform.taken().iter().map(|call| call.content()["stage"].clone()).collect();
     assert_eq!(taken, [json!(1), json!(1), json!(2)]);
+}
+
+/// One request as it came, to which nothing but 200 is answered.
+async fn received(listener: &TcpListener) -> (String, String) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut bytes = Vec::new();
+    loop {
+        assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "a whole request");
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        if body.len() == length.unwrap_or(0) {
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            return (head.to_owned(), body.to_owned());
+        }
+    }
+}
+
+#[tokio::test]
+async fn events_are_pushed_in_order_and_signed_as_the_specifications_own_library_verifies() {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/events", listener.local_addr().unwrap());
+    let mut gateway = Gateway::start_with(|sample| {
+        format!("{}\n[[webhook]]\nid = \"core\"\nurl = \"{url}\"\nsecret = \"{secret}\"\n", with_core(sample))
+    });
+    for identifier in ["1", "2"] {
+        gateway.issue(|body| drop(body.insert("identifier".to_owned(), identifier.into()))).await;
+    }
+    let pushed = [received(&listener).await, received(&listener).await];
+    gateway.stop();
+    let library = standardwebhooks::Webhook::new(secret).unwrap();
+    let mut identifiers = Vec::new();
+    for (head, body) in &pushed {
+        let header = |name: &str| {
+            let line = head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+            (
+                http::HeaderName::try_from(name).unwrap(),
+                line.unwrap_or_else(|| panic!("{name} in {head}")).parse().unwrap(),
+            )
+        };
+        let headers = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(header);
+        library.verify(body.as_bytes(), &http::HeaderMap::from_iter(headers)).unwrap();
+        let event: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(event["type"], "policy.issued");
+        identifiers.push(event["data"]["identifier"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(identifiers, ["1", "2"]);
+}
+
+#[test]
+fn the_callers_scenario_of_the_manual_ends_as_it_says_against_a_real_gateway() {
+    let manual = include_str!("../../../../docs/simulator.md");
+    let (_, rest) = manual.split_once("seed = 7                     # what \"shuffled\" is drawn from").unwrap();
+    let (steps, _) = rest.split_once("```").unwrap();
+    let gbk = "\n[[step]]\nname = \"GBK\"\nplay = \"issuing\"\nmessages = [60, 65]\ncharset = \"gbk\"\nbody = \"form\"\n\
+               \n[[step]]\nplay = \"recovery\"\nmessages = [60, 65]\ncharset = \"gbk\"\nbody = \"xml\"\ncopies = 2\n";
+    let mut gateway = Gateway::start();
+    let scenario = gateway.directory().join("storm.toml");
+    std::fs::write(&scenario, format!("seed = 7\n{steps}{gbk}")).unwrap();
+    let played = baoqiao([
+        "simulate",
+        "callers",
+        "--url",
+        &gateway.url,
+        "--app-key",
+        APP_KEY,
+        "--secret",
+        SECRET,
+        "--scenario",
+        scenario.to_str().unwrap(),
+    ]);
+    assert!(played.status.success(), "{}{}", text(&played.stdout), text(&played.stderr));
+    assert_eq!(gateway.count("SELECT count(*) FROM policies"), 56, "one of each message, and none of the wrong clock");
+    assert_eq!(gateway.count("SELECT count(*) FROM policies WHERE state = 'rescinded'"), 50);
+    assert_eq!(gateway.count("SELECT count(*) FROM recoveries"), 6);
+    gateway.expect_open(50);
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ impl Config {
         let outbox = root.section("outbox", |section| outbox::read(section, server.shutdown_grace));
         let platforms = platform::read_all(root);
         let channels = root.section("channels", |section| channels::read(section, CHANNELS, server.request_deadline));
-        let partners = partner::read_all(root);
+        let partners = partner::read_all(root, &platforms.ids);
         let products = product::read_all(root, &partners.ids);
         let has_client_ca = server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
         let sources = policy_source::read_all(root, &partners.ids, &products.codes, has_client_ca);
@@ -167,7 +167,7 @@ impl Config {
             catalogue,
             spare_secrets,
             outbox,
-            platforms,
+            platforms: platforms.valid,
             webhooks,
             api_tokens,
             console,

@@ -22,7 +22,7 @@ pub(super) struct Partners {
     pub(super) spare_secrets: Vec<SpareSecret>,
 }
 
-pub(super) fn read_all(root: &Section<'_>) -> Partners {
+pub(super) fn read_all(root: &Section<'_>, platform_ids: &[String]) -> Partners {
     let mut ids = Vec::new();
     let mut app_keys = Vec::new();
     let mut surrender_sync = Vec::new();
@@ -43,6 +43,7 @@ pub(super) fn read_all(root: &Section<'_>) -> Partners {
             |item| item.texts(EXPECTED_SIGN_METHODS, |item| item.text(EXPECTED_SIGN_METHODS, |text| text.parse().ok())),
         );
         if section.flag_or("surrender_sync", defaults::SURRENDER_SYNC) {
+            refuse_without_platform(section, id, platform_ids);
             surrender_sync.extend(id.map(str::to_owned));
         }
         let window_s = section.number_or("timestamp_window_s", defaults::TIMESTAMP_WINDOW_S, 1..=86_400);
@@ -55,6 +56,14 @@ pub(super) fn read_all(root: &Section<'_>) -> Partners {
         })
     });
     Partners { valid: partners.into_iter().flatten().collect(), ids, surrender_sync, spare_secrets }
+}
+
+/// Notices to a partner that no platform leads to would wait for ever, and nobody would notice.
+fn refuse_without_platform(section: &Section<'_>, id: Option<&str>, platform_ids: &[String]) {
+    let Some(id) = id.filter(|id| !platform_ids.iter().any(|known| known == id)) else { return };
+    if let Some(item) = section.item("surrender_sync") {
+        item.refuse(format_args!("a [[platform]] with the id {id:?}, through which it can be told"));
+    }
 }
 
 /// Adds the name to those seen, and notes when it was among them.

@@ -18,7 +18,15 @@ const EXPECTED_SIGN_METHOD: &str = "\"md5\", \"hmac\" or \"hmac-sha256\"";
 const EXPECTED_FORMAT: &str = "\"json\" or \"xml\"";
 const EXPECTED_PARTNER_ID: &str = "one line of text, as the platform has given it";
 
-pub(super) fn read_all(root: &Section<'_>) -> Vec<LaneConfig> {
+/// The platforms of the file.
+pub(super) struct Platforms {
+    /// Those in which nothing is missing.
+    pub(super) valid: Vec<LaneConfig>,
+    /// Every id, so that a partner whose platform has other problems is not told to have none.
+    pub(super) ids: Vec<String>,
+}
+
+pub(super) fn read_all(root: &Section<'_>) -> Platforms {
     let mut ids = Vec::new();
     let mut app_keys = Vec::new();
     let platforms = root.optional_sections("platform", |section| {
@@ -44,7 +52,7 @@ pub(super) fn read_all(root: &Section<'_>) -> Vec<LaneConfig> {
             timeout,
         })
     });
-    platforms.into_iter().flatten().collect()
+    Platforms { valid: platforms.into_iter().flatten().collect(), ids }
 }
 
 fn read_app(section: &Section<'_>, app_key: Option<&str>, secret: Option<Secret>) -> Option<TopApp> {

@@ -27,6 +27,9 @@ pub struct SampleOptions {
 /// The policy source of the rescission document's example.
 pub const EXAMPLE_POLICY_SOURCE: &str = "HN_HT_QNW";
 
+/// Where a TOP gateway takes calls.
+const TOP_PATH: &str = "/router/rest";
+
 /// Where `baoqiao simulate platform` listens in its own example.
 pub const SIMULATED_PLATFORM: &str = "http://127.0.0.1:8090/router/rest";
 
@@ -105,13 +108,17 @@ impl SampleOptions {
         Ok(self)
     }
 
-    /// The same, with notices sent to that address instead of the simulator's.
+    /// The same, with notices sent to that address instead of the simulator's. Without a path it is a TOP gateway's.
     ///
     /// # Errors
     /// [`InvalidSample::Platform`].
     pub fn with_platform(mut self, url: &str) -> Result<Self, InvalidSample> {
-        let url = platform::url(url).ok_or_else(|| InvalidSample::Platform(url.to_owned()))?;
-        url.clone_into(&mut self.platform_url);
+        let given = platform::url(url).ok_or_else(|| InvalidSample::Platform(url.to_owned()))?;
+        let (_, rest) = given.split_once("://").unwrap_or_default();
+        // Every TOP gateway takes its calls there (protocols.md §1).
+        let path = if rest.trim_end_matches('/').contains('/') { "" } else { TOP_PATH };
+        self.platform_url =
+            if path.is_empty() { given.to_owned() } else { given.trim_end_matches('/').to_owned() + path };
         Ok(self)
     }
 
@@ -130,6 +137,11 @@ impl SampleOptions {
     /// The address to listen on.
     pub fn listen(&self) -> SocketAddr {
         self.listen
+    }
+
+    /// Where notices are sent.
+    pub fn platform(&self) -> &str {
+        &self.platform_url
     }
 
     /// The app key of the sample's partner.
@@ -227,6 +239,12 @@ mod tests {
         let url = "https://eco.taobao.com/router/rest";
         let config = load(&options("127.0.0.1:8080", "s").with_platform(url).unwrap());
         assert_eq!(config.platforms[0].url, url);
+        for bare in ["https://eco.taobao.com", "https://eco.taobao.com/"] {
+            let config = load(&options("127.0.0.1:8080", "s").with_platform(bare).unwrap());
+            assert_eq!(config.platforms[0].url, url, "{bare}");
+        }
+        let elsewhere = "http://proxy.example.com/taobao";
+        assert_eq!(load(&options("127.0.0.1:8080", "s").with_platform(elsewhere).unwrap()).platforms[0].url, elsewhere);
         let error = options("127.0.0.1:8080", "s").with_platform("eco.taobao.com").unwrap_err();
         assert!(error.to_string().starts_with("platform: \"eco.taobao.com\"; expected"), "{error}");
     }

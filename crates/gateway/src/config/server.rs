@@ -79,7 +79,12 @@ pub(super) fn read(section: &Section<'_>) -> ServerConfig {
 
 fn trusted_proxies(section: &Section<'_>) -> Vec<AddressRange> {
     let Some(item) = section.item("trusted_proxies") else { return Vec::new() };
-    item.texts(EXPECTED_PROXIES, |item| item.text(EXPECTED_PROXIES, |text| text.parse().ok())).unwrap_or_default()
+    let proxies: Vec<AddressRange> =
+        item.texts(EXPECTED_PROXIES, |item| item.text(EXPECTED_PROXIES, |text| text.parse().ok())).unwrap_or_default();
+    if proxies.iter().any(|range| range.is_everything()) {
+        item.refuse_as("every address", "the proxies alone: whoever is trusted may say who calls");
+    }
+    proxies
 }
 
 /// `[server.tls]`, where it is there.

@@ -65,6 +65,17 @@ impl Backend {
         }
     }
 
+    /// Whether there is a ledger.
+    ///
+    /// # Errors
+    /// When its database cannot be reached.
+    pub fn exists(url: &LedgerUrl) -> Result<bool, StoreError> {
+        match url {
+            LedgerUrl::Sqlite(path) => Ok(path.exists()),
+            LedgerUrl::Postgres(url) => Postgres::exists(url),
+        }
+    }
+
     /// Opens an existing ledger for reading alone; gateways may be running on it.
     ///
     /// # Errors

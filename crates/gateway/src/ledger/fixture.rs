@@ -43,6 +43,14 @@ impl Database {
         })
     }
 
+    /// The same database, to be used by several lanes.
+    pub(crate) fn with_lanes(mut self, lanes: usize) -> Self {
+        if let LedgerUrl::Postgres(url) = &mut self.url {
+            url.lanes = lanes;
+        }
+        self
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

@@ -1,6 +1,7 @@
 //! The engine over both databases: what it promises, whatever happens in between.
 
 mod failures;
+mod nodes;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex};

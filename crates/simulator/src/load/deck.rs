@@ -1,4 +1,4 @@
-//! Which call comes next: a new one, a repeat, or a repeat with other content; and what was answered before.
+//! Which call comes next: a new one, a repeat, a repeat with other content, or a recovery; and what was answered before.
 
 use std::rc::Rc;
 
@@ -19,16 +19,25 @@ pub(super) enum Kind {
     Repeat,
     /// An earlier, answered identifier with other content.
     Conflict,
+    /// A recovery beside an issued policy, under an identifier of its own.
+    Recovery,
 }
 
 /// One request to make.
 #[derive(Debug, Clone)]
 pub(super) struct Draw {
     pub(super) kind: Kind,
-    /// The number of the identifier, from 0 in the order of first use.
+    /// The number of the identifier, from 0 in the order of first use; recoveries are counted by themselves.
     pub(super) serial: u64,
     /// What its first call was answered, where that was known when this was drawn.
     first: Option<Rc<str>>,
+}
+
+impl Draw {
+    /// The policy that a recovery is about.
+    pub(super) fn policy_no(&self) -> Option<&str> {
+        self.first.as_deref()
+    }
 }
 
 /// How an answer stands to those before it.
@@ -52,14 +61,34 @@ pub(super) struct Deck {
     rng: Rng,
     retries: f64,
     conflicts: f64,
+    recoveries: f64,
+    hot: bool,
     next_serial: u64,
+    next_recovery: u64,
+    /// The first policy, which is the one that all recoveries are about where it is hot.
+    hottest: Option<Rc<str>>,
     /// A ring: serial `n` stands at `n % MEMORY`.
     memory: Vec<Slot>,
 }
 
 impl Deck {
     pub(super) fn new(seed: u64, retries: f64, conflicts: f64) -> Self {
-        Self { rng: Rng::with_seed(seed), retries, conflicts, next_serial: 0, memory: Vec::new() }
+        Self {
+            rng: Rng::with_seed(seed),
+            retries,
+            conflicts,
+            recoveries: 0.0,
+            hot: false,
+            next_serial: 0,
+            next_recovery: 0,
+            hottest: None,
+            memory: Vec::new(),
+        }
+    }
+
+    /// Draws recoveries as well; where `hot`, all of them are about one policy.
+    pub(super) fn with_recoveries(self, recoveries: f64, hot: bool) -> Self {
+        Self { recoveries, hot, ..self }
     }
 
     pub(super) fn draw(&mut self) -> Draw {
@@ -68,6 +97,8 @@ impl Deck {
             self.earlier(Kind::Conflict)
         } else if chance < self.conflicts + self.retries {
             self.earlier(Kind::Repeat)
+        } else if chance < self.conflicts + self.retries + self.recoveries {
+            self.recovery()
         } else {
             None
         };
@@ -97,6 +128,13 @@ impl Deck {
         None
     }
 
+    fn recovery(&mut self) -> Option<Draw> {
+        let first = if self.hot { self.hottest.clone()? } else { self.earlier(Kind::Conflict)?.first? };
+        let serial = self.next_recovery;
+        self.next_recovery += 1;
+        Some(Draw { kind: Kind::Recovery, serial, first: Some(first) })
+    }
+
     fn slot_of(&mut self, serial: u64) -> Option<&mut Slot> {
         let at = usize::try_from(serial).ok()? % MEMORY;
         self.memory.get_mut(at)
@@ -112,6 +150,9 @@ impl Deck {
         let agrees = first.is_none_or(|first| first == policy_no);
         if remembered.is_none() {
             *remembered = Some(policy_no.into());
+        }
+        if self.hottest.is_none() {
+            self.hottest = Some(policy_no.into());
         }
         if agrees { Agreement::Agrees } else { Agreement::Differs }
     }
@@ -176,6 +217,26 @@ mod tests {
         }
         assert_eq!(deck.compare(&late, "B"), Agreement::Differs);
         assert_eq!(deck.compare(&late, "A"), Agreement::Agrees);
+    }
+
+    #[test]
+    fn recoveries_are_about_issued_policies_and_where_it_is_hot_about_one() {
+        for hot in [false, true] {
+            let mut deck = Deck::new(1, 0.0, 0.0).with_recoveries(0.5, hot);
+            let mut about = std::collections::HashSet::new();
+            let mut serials = Vec::new();
+            for _ in 0..200 {
+                let draw = deck.draw();
+                if draw.kind == Kind::Recovery {
+                    serials.push(draw.serial);
+                    about.insert(draw.policy_no().unwrap().to_owned());
+                } else {
+                    deck.compare(&draw, &format!("P{}", draw.serial));
+                }
+            }
+            assert!(serials.len() > 60 && serials.is_sorted());
+            assert_eq!(about.len() == 1, hot, "{about:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) enum Outcome {
     Accepted,
     /// A repeat was answered with the first policy number.
     Replayed,
+    /// A recovery was recorded.
+    RecoveryRecorded,
     /// A repeat with other content was refused by the name that such refusals have.
     ConflictRefused,
     /// Refused, with the reason.
@@ -35,6 +37,7 @@ pub(super) fn judge(draw: &Draw, answer: &Answer, deck: &mut Deck) -> Outcome {
         (Verdict::Accepted, Kind::Conflict) => {
             Outcome::Mismatched("a repeat with other content was accepted".to_owned())
         }
+        (Verdict::Accepted, Kind::Recovery) => Outcome::RecoveryRecorded,
         (Verdict::Accepted, kind) => match policy_no().filter(|number| !number.is_empty()) {
             None => Outcome::Mismatched("accepted without a policyNo".to_owned()),
             Some(number) => match (deck.compare(draw, number), kind) {

@@ -1,4 +1,4 @@
-//! Many issuing calls, each with its own identifier and signature, and a report on their answers.
+//! Many issuing calls, and recoveries among them, each with its own identifier and signature, and a report on their answers.
 //!
 //! One thread drives all connections, since it shares the machine with the gateway that it measures: [`mint`]
 //! splices identifiers into a prebuilt body, [`deck`] decides which call repeats an earlier one, [`connection`]

@@ -15,6 +15,9 @@ const MAX_WARMUP: Duration = Duration::from_mins(10);
 /// The most connections: what one thread can still serve.
 const MAX_CONNECTIONS: usize = 4096;
 
+/// The largest padding: one extension field a KiB, of which an object may have so many.
+const MAX_PADDING_KIB: usize = 90;
+
 /// How identifiers follow each other, which decides how the ledger's index grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Identifiers {
@@ -62,6 +65,12 @@ pub struct Plan {
     pub retries: f64,
     /// The share of requests that repeat an earlier identifier with other content, 0 to 1.
     pub conflicts: f64,
+    /// The share of requests that record a recovery beside an issued policy, 0 to 1.
+    pub recoveries: f64,
+    /// All recoveries are about one policy.
+    pub hot: bool,
+    /// What is added to each application's extensions, in KiB.
+    pub padding_kib: usize,
     /// How identifiers follow each other.
     pub identifiers: Identifiers,
     /// Decides which requests are repeats, and random identifiers.
@@ -88,6 +97,9 @@ impl Plan {
             rate: None,
             retries: 0.0,
             conflicts: 0.0,
+            recoveries: 0.0,
+            hot: false,
+            padding_kib: 0,
             identifiers: Identifiers::Rising,
             seed: 1,
             timeout: Duration::from_secs(10),
@@ -110,9 +122,11 @@ impl Plan {
             (
                 share.contains(&self.retries)
                     && share.contains(&self.conflicts)
-                    && share.contains(&(self.retries + self.conflicts)),
-                "retries and conflicts are shares from 0 to 1, and so is their sum".to_owned(),
+                    && share.contains(&self.recoveries)
+                    && share.contains(&(self.retries + self.conflicts + self.recoveries)),
+                "retries, conflicts and recoveries are shares from 0 to 1, and so is their sum".to_owned(),
             ),
+            (self.padding_kib <= MAX_PADDING_KIB, format!("the padding must be at most {MAX_PADDING_KIB} KiB")),
         ];
         match rules.into_iter().find(|(kept, _)| !kept) {
             Some((_, rule)) => Err(LoadError::Plan(rule)),
@@ -172,6 +186,8 @@ mod tests {
         assert!(told(|p| p.duration = Duration::from_hours(24)).contains("duration"));
         assert!(told(|p| p.warmup = Duration::from_hours(24)).contains("warm-up"));
         assert!(told(|p| p.requests = Some(0)).contains("requests"));
+        assert!(told(|p| p.padding_kib = 91).contains("padding"));
+        assert!(told(|p| p.recoveries = 1.1).contains("shares"));
         assert!(told(|p| p.retries = 1.1).contains("shares"));
         assert!(told(|p| p.retries = f64::NAN).contains("shares"));
         assert!(

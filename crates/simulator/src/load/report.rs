@@ -31,6 +31,12 @@ pub struct Report {
     pub retries: f64,
     /// The share of conflicts asked for.
     pub conflicts: f64,
+    /// The share of recoveries asked for.
+    pub recoveries: f64,
+    /// Whether all of them are about one policy.
+    pub hot: bool,
+    /// What is added to each body, in KiB.
+    pub padding_kib: usize,
     /// The seed of the run.
     pub seed: u64,
     /// The warm-up, in milliseconds.
@@ -136,6 +142,9 @@ impl Report {
             identifiers: plan.identifiers.as_str(),
             retries: plan.retries,
             conflicts: plan.conflicts,
+            recoveries: plan.recoveries,
+            hot: plan.hot,
+            padding_kib: plan.padding_kib,
             seed: plan.seed,
             warmup_ms: ms(plan.warmup),
             measured_ms,
@@ -156,13 +165,16 @@ impl Report {
     }
 
     fn counts_text(&self, out: &mut String) -> fmt::Result {
-        let Counts { accepted, replayed, conflicts_refused, refused, mismatched, failed } = self.counts;
+        let Counts { accepted, replayed, conflicts_refused, recoveries, refused, mismatched, failed } = self.counts;
         writeln!(out, "  accepted           {accepted:>10}  new calls that became policies")?;
         writeln!(out, "  replayed           {replayed:>10}  repeats answered with the first policyNo")?;
         writeln!(
             out,
             "  conflicts refused  {conflicts_refused:>10}  repeats with other content, refused as they must be"
         )?;
+        if self.recoveries > 0.0 {
+            writeln!(out, "  recoveries         {recoveries:>10}  recorded beside policies")?;
+        }
         writeln!(out, "  refused            {refused:>10}")?;
         writeln!(
             out,

@@ -54,7 +54,7 @@ async fn drive(
     let target = Target::resolve(plan).await?;
     let address = target.address;
     let hand = Hand {
-        deck: Deck::new(plan.seed, plan.retries, plan.conflicts),
+        deck: Deck::new(plan.seed, plan.retries, plan.conflicts).with_recoveries(plan.recoveries, plan.hot),
         mint: Mint::new(plan, target, clock())?,
         tally: Tally::new().map_err(|error| LoadError::Plan(error.to_string()))?,
         taken: 0,

@@ -22,6 +22,8 @@ pub struct Counts {
     pub replayed: u64,
     /// Repeats with other content, refused as they must be.
     pub conflicts_refused: u64,
+    /// Recoveries that were recorded.
+    pub recoveries: u64,
     /// Refused otherwise.
     pub refused: u64,
     /// Accepted wrongly: another policy number than the first, none, or other content.
@@ -38,7 +40,12 @@ impl Counts {
 
     /// The requests that have a latency.
     pub fn answered(&self) -> u64 {
-        self.accepted + self.replayed + self.conflicts_refused + self.refused + self.mismatched
+        self.expected() + self.refused + self.mismatched
+    }
+
+    /// Those that ended as they should.
+    pub fn expected(&self) -> u64 {
+        self.accepted + self.replayed + self.conflicts_refused + self.recoveries
     }
 
     /// Whether every request ended as it should.
@@ -51,6 +58,7 @@ impl Counts {
             Outcome::Accepted => &mut self.accepted,
             Outcome::Replayed => &mut self.replayed,
             Outcome::ConflictRefused => &mut self.conflicts_refused,
+            Outcome::RecoveryRecorded => &mut self.recoveries,
             Outcome::Refused(_) => &mut self.refused,
             Outcome::Mismatched(_) => &mut self.mismatched,
             Outcome::Failed(_) => &mut self.failed,

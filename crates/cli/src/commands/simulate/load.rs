@@ -21,7 +21,7 @@ use crate::failure::{Failure, Outcome};
 /// Load a gateway with issuing calls and report rate, latency and every answer that was not right
 #[derive(clap::Args)]
 #[command(after_help = "\
-Every call is the document's example with an identifier of its own, signed anew. Every answer
+Every call is the document's example with identifiers and people of its own, signed anew. Every answer
 is read: a repeat must get the first policyNo, a repeat with other content must be refused.
 Closed loop (no --rate): each connection calls as soon as it was answered, for the highest rate.
 Open loop (--rate): calls are due at their moments whatever the answers take, and latency
@@ -64,6 +64,15 @@ pub(crate) struct Args {
     /// The share of requests that repeat an earlier identifier with other content
     #[arg(long, value_name = "0..1", default_value_t = 0.0)]
     conflicts: f64,
+    /// The share of requests that record a recovery beside an issued policy
+    #[arg(long, value_name = "0..1", default_value_t = 0.0)]
+    recoveries: f64,
+    /// All recoveries are about one policy
+    #[arg(long, requires = "recoveries")]
+    hot: bool,
+    /// Add so much to each application, in its extensions
+    #[arg(long, value_name = "KIB", default_value_t = 0)]
+    padding_kib: usize,
     /// Send bodies in GBK
     #[arg(long)]
     gbk: bool,
@@ -137,6 +146,9 @@ fn plan(args: &Args, now: Timestamp) -> Plan {
         rate: args.rate,
         retries: args.retries,
         conflicts: args.conflicts,
+        recoveries: args.recoveries,
+        hot: args.hot,
+        padding_kib: args.padding_kib,
         identifiers: match args.identifiers {
             Order::Rising => Identifiers::Rising,
             Order::Random => Identifiers::Random,
@@ -159,7 +171,7 @@ fn bar_for(plan: &Plan) -> Result<ProgressBar, Failure> {
 fn show(bar: &ProgressBar, plan: &Plan, progress: Progress) {
     let done = progress.counts.requests();
     bar.set_position(if plan.requests.is_some() { done } else { whole_ms(progress.elapsed) });
-    let wrong = done - progress.counts.accepted - progress.counts.replayed - progress.counts.conflicts_refused;
+    let wrong = done - progress.counts.expected();
     bar.set_message(format!("{done} requests, {wrong} not right"));
 }
 
@@ -201,6 +213,9 @@ mod tests {
             "--rate=500",
             "--retries=0.3",
             "--conflicts=0.05",
+            "--recoveries=0.1",
+            "--hot",
+            "--padding-kib=3",
             "--gbk",
             "--sign-method=hmac-sha256",
             "--identifiers=random",
@@ -211,6 +226,7 @@ mod tests {
         assert_eq!((plan.charset, plan.sign_method), (Charset::Gbk, SignMethod::HmacSha256));
         assert_eq!((plan.identifiers, plan.warmup), (Identifiers::Random, Duration::ZERO));
         assert!((plan.retries - 0.3).abs() < 1e-9 && (plan.conflicts - 0.05).abs() < 1e-9);
+        assert!((plan.recoveries - 0.1).abs() < 1e-9 && plan.hot && plan.padding_kib == 3);
         assert!(!plan.allow_remote && planned(&["--i-own-this-host"]).allow_remote);
     }
 }

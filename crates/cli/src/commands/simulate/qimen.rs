@@ -10,7 +10,7 @@ use baoqiao_channels::qimen::body::BodyKind;
 use baoqiao_channels::sign_method::SignMethod;
 use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_simulator::client::{Client, SendError};
-use baoqiao_simulator::example::{ISSUING_METHOD, ISSUING_REQUEST};
+use baoqiao_simulator::example::{ISSUING_METHOD, ISSUING_REQUEST, RECOVERY_METHOD, RECOVERY_REQUEST};
 use baoqiao_simulator::pretty::pretty;
 use baoqiao_simulator::qimen::{
     Answer, AnswerFormat, Call, Charset, Document, Rule, SignedRequest, Verdict, decode_query, source_text,
@@ -103,14 +103,17 @@ pub(crate) struct Args {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Example {
-    /// qimen.alibaba.finance.insurance.policy.issuing
+    /// 出单, qimen.alibaba.finance.insurance.policy.issuing
     Issuing,
+    /// 追缴; its document names no method: the gateway's default
+    Recovery,
 }
 
 impl Example {
     fn method_and_request(self) -> (&'static str, &'static str) {
         match self {
             Self::Issuing => (ISSUING_METHOD, ISSUING_REQUEST),
+            Self::Recovery => (RECOVERY_METHOD, RECOVERY_REQUEST),
         }
     }
 }

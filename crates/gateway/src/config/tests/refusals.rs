@@ -468,4 +468,13 @@ fn wrong_values_of_a_policy_source_and_of_recoveries_are_refused() {
         told_with("app_key", "surrender_sync = \"yes\"\napp_key"),
         ["5: partner.surrender_sync: \"yes\"; expected true or false"]
     );
+    let wanting = "surrender_sync = true\napp_key";
+    assert_eq!(
+        told_with("app_key", wanting),
+        [
+            "5: partner.surrender_sync: true; expected a [[platform]] with the id \"alibaba\", through which it can be told"
+        ]
+    );
+    let told_of_platform = format!("{}{PLATFORM}", MINIMAL.replacen("app_key", wanting, 1));
+    assert!(parse(&told_of_platform).is_ok());
 }

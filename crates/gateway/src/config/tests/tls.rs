@@ -68,6 +68,10 @@ fn what_cannot_be_kept_is_refused() {
         told(tls, &pattern)
     );
     assert_eq!(
+        told("server.trusted_proxies = [\"0.0.0.0/0\"]", ""),
+        "1: server.trusted_proxies: every address; expected the proxies alone: whoever is trusted may say who calls"
+    );
+    assert_eq!(
         told("server.trusted_proxies = [\"proxy\"]", ""),
         "1: server.trusted_proxies: \"proxy\"; expected a list of addresses and CIDR ranges of proxies, such as \
          [\"10.0.0.0/24\"]"

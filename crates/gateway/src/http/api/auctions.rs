@@ -15,7 +15,7 @@ use baoqiao_domain::refusal::{FieldProblem, Refusal};
 
 use super::Api;
 use super::access::{Caller, need};
-use super::order::{Order, Told};
+use super::order::{Order, Told, has_control_character, without_control_characters};
 use super::problem::Problem;
 
 /// How a stage of an auction's insurance ended.
@@ -90,6 +90,9 @@ pub(super) async fn report(
     order: Order<StageOrder>,
 ) -> Result<Response, Problem> {
     let asked = &order.content;
+    if has_control_character(&biz_id) {
+        return Err(without_control_characters("bizId"));
+    }
     // A notice to nobody would wait for ever.
     if !api.platforms.contains(&asked.partner) {
         let problem = FieldProblem::wrong("partner", &asked.partner, "配置中 [[platform]] 的 id");

@@ -84,7 +84,40 @@ fn content<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })?;
     let trailing = |_| Refusal::Malformed { reason: "JSON 之后还有内容".to_owned() };
     deserializer.end().map_err(trailing)?;
-    Ok(content)
+    // It has just been read: it is JSON.
+    let tree = serde_json::from_slice(body).unwrap_or_default();
+    match control_character(&tree, String::new()) {
+        Some(path) => Err(without_control_characters(path)),
+        None => Ok(content),
+    }
+}
+
+/// The path of a text that no document's field and no database holds: one with a control character.
+fn control_character(tree: &serde_json::Value, path: String) -> Option<String> {
+    let inside = |name: String| if path.is_empty() { name } else { format!("{path}.{name}") };
+    match tree {
+        serde_json::Value::String(text) => has_control_character(text).then_some(path),
+        serde_json::Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(place, item)| control_character(item, format!("{path}[{place}]")))
+        }
+        serde_json::Value::Object(fields) => {
+            fields.iter().find_map(|(name, field)| control_character(field, inside(name.escape_debug().to_string())))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a text has a control character other than those that texts are laid out with.
+pub(super) fn has_control_character(text: &str) -> bool {
+    text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+}
+
+/// The problem of a text with a control character.
+pub(super) fn without_control_characters(path: impl Into<String>) -> Problem {
+    let problem =
+        FieldProblem { path: path.into(), received: None, expected: "不含控制字符的文本".to_owned() };
+    Refusal::InvalidFields(vec![problem]).into()
 }
 
 /// The call as text, as the traffic record keeps it; without credentials.

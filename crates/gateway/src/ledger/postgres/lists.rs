@@ -32,7 +32,10 @@ struct List<'a> {
     /// The order, which is that of the place, and the place as columns.
     order: &'a str,
     place: &'a str,
+    /// The parameters of `rows`, and then those of `fits`.
     parameters: Vec<Parameter<'a>>,
+    /// How many of them are those of `rows`.
+    of_rows: usize,
 }
 
 impl List<'_> {
@@ -67,7 +70,8 @@ impl List<'_> {
                 self.place,
                 self.examined - 1
             );
-            session.query_once(&query, &self.parameters).await?.first().map(place).transpose()?
+            let parameters = self.parameters.get(..self.of_rows).unwrap_or_default();
+            session.query_once(&query, parameters).await?.first().map(place).transpose()?
         };
         Ok(Slice { items: found.into_iter().map(|(_, item)| item).collect(), next })
     }
@@ -95,6 +99,7 @@ async fn policies(
         order: "x.issued_ms DESC, x.sequence DESC",
         place: "x.issued_ms, x.sequence",
         parameters: vec![&from_ms, &below_ms, &below, &filter.partner, &filter.product_code, &state],
+        of_rows: 3,
     };
     let read = |row: &Row| {
         let policy = policy(row)?;
@@ -159,6 +164,7 @@ async fn recoveries(
         order: "x.message_id DESC",
         place: "x.message_id",
         parameters: vec![&before, &bucket, &sequence, &filter.partner],
+        of_rows: 3,
     };
     list.slice(session, limit, recovery, |row| number(row, 0)).await
 }
@@ -227,6 +233,7 @@ async fn messages(
             &filter.channel,
             &filter.code,
         ],
+        of_rows: 5,
     };
     let read = |row: &Row| Ok((MessagePlace { received_ms: row.try_get(1)?, id: number(row, 0)? }, message(row)?));
     let place = |row: &Row| Ok(MessagePlace { received_ms: row.try_get(0)?, id: number(row, 1)? });
@@ -332,6 +339,7 @@ impl Lists for PostgresReader {
             order: "x.number DESC",
             place: "x.number",
             parameters: vec![&before],
+            of_rows: 1,
         };
         self.0.read("listing strangers", async |session| {
             list.slice(session, limit, |row| Ok((number(row, 0)?, stranger(row)?)), |row| number(row, 0)).await

@@ -28,6 +28,11 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     migrate(connection, STEPS)
 }
 
+/// Whether any step has been taken.
+pub(super) fn exist(connection: &mut Connection) -> Result<bool, StoreError> {
+    Ok(connection.run(CONTEXT, async |session| version(session).await)? > 0)
+}
+
 /// Checks that a ledger which is only read has the schema that this program reads.
 pub(super) fn is_current(connection: &mut Connection) -> Result<(), StoreError> {
     let found = connection.run(CONTEXT, async |session| version(session).await)?;

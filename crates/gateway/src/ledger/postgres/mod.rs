@@ -65,6 +65,14 @@ impl Postgres {
         Self::at(url)
     }
 
+    /// Whether there is a ledger in the database.
+    ///
+    /// # Errors
+    /// When the database is not reached.
+    pub fn exists(url: &PostgresUrl) -> Result<bool, StoreError> {
+        migrations::exist(&mut Connection::new(Settings::new(url, Use::Reading)?)?)
+    }
+
     /// Opens an existing ledger for reading alone.
     ///
     /// # Errors

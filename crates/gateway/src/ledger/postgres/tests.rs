@@ -186,3 +186,43 @@ fn every_growing_table_has_the_bucket_first_in_its_key() {
     let sequences = "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace";
     assert_eq!(database.count(sequences), 0, "no number comes from a sequence");
 }
+
+#[test]
+fn what_lost_a_race_is_begun_again_and_what_is_wrong_is_not() {
+    let Some(database) = ledger() else { return };
+    let mut connection = connection(&database);
+    for code in ["40001", "40P01", "23505"] {
+        let mut attempts = 0;
+        let done = connection.transact("test", async |session| {
+            attempts += 1;
+            if attempts < 4 {
+                session.batch(&format!("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$")).await?;
+            }
+            Ok(attempts)
+        });
+        assert_eq!(done.unwrap(), 4, "{code}");
+    }
+    let mut attempts = 0;
+    let wrong = connection.transact("testing", async |session| {
+        attempts += 1;
+        session.batch("SELECT 1 / 0").await
+    });
+    assert_eq!(wrong.unwrap_err().to_string(), "testing: division by zero (SQLSTATE 22012)");
+    assert_eq!(attempts, 1);
+    assert!(connection.run("test", async |session| session.batch("SELECT 1").await).is_ok(), "and it goes on");
+}
+
+#[test]
+fn a_connection_that_is_cut_is_opened_anew() {
+    let Some(database) = ledger() else { return };
+    let mut connection = connection(&database);
+    let mut attempts = 0;
+    let done = connection.transact("test", async |session| {
+        attempts += 1;
+        if attempts < 3 {
+            session.batch("SELECT pg_terminate_backend(pg_backend_pid())").await?;
+        }
+        Ok(attempts)
+    });
+    assert_eq!(done.unwrap(), 3);
+}

@@ -2,9 +2,8 @@
 
 use super::*;
 
-#[tokio::test]
-async fn a_reader_gets_every_event_once_and_in_order() {
-    let world = World::new();
+async fn a_reader_gets_every_event_once_and_in_order(database: Database) {
+    let world = World::on(database);
     for n in 0..5 {
         world.issue(&format!("{n}"), json!({})).await;
         world.recover(&format!("{n}"), None, "12").await;
@@ -67,4 +66,9 @@ async fn what_is_written_without_an_event_wakes_nobody() {
     world.feed.close();
     assert!(!waiter.wait().await);
     assert!(!policy.is_empty());
+}
+
+on_both_databases! {
+    tokio::test;
+    a_reader_gets_every_event_once_and_in_order,
 }

@@ -18,9 +18,8 @@ async fn walk(world: &World, path: &str, field: &str, meanwhile: impl AsyncFn(us
     panic!("no end");
 }
 
-#[tokio::test]
-async fn a_walk_meets_each_row_once_while_rows_are_added() {
-    let world = World::new();
+async fn a_walk_meets_each_row_once_while_rows_are_added(database: Database) {
+    let world = World::on(database);
     let mut policies = Vec::new();
     for n in 0..7 {
         policies.push(world.issue(&format!("{n}"), json!({})).await);
@@ -46,9 +45,8 @@ async fn a_walk_meets_each_row_once_while_rows_are_added() {
     assert_eq!(walk(&world, "/recoveries", "identifier", still).await, recoveries);
 }
 
-#[tokio::test]
-async fn policies_are_found_by_each_filter() {
-    let world = World::new();
+async fn policies_are_found_by_each_filter(database: Database) {
+    let world = World::on(database);
     let first = world.issue("1", json!({})).await;
     world.advance_ms(1_000);
     let second = world.issue("2", json!({"partner": "other"})).await;
@@ -76,9 +74,8 @@ async fn policies_are_found_by_each_filter() {
     assert_eq!(policy["issuedAt"], "2026-01-02T03:04:06Z");
 }
 
-#[tokio::test]
-async fn recoveries_and_messages_are_found_by_each_filter() {
-    let world = World::new();
+async fn recoveries_and_messages_are_found_by_each_filter(database: Database) {
+    let world = World::on(database);
     let policy = world.issue("0", json!({})).await;
     world.recover("1", Some(&policy), "12").await;
     world.recover("2", None, "12").await;
@@ -116,9 +113,8 @@ async fn recoveries_and_messages_are_found_by_each_filter() {
     }
 }
 
-#[tokio::test]
-async fn a_policy_is_told_with_all_that_happened_to_it() {
-    let world = World::new();
+async fn a_policy_is_told_with_all_that_happened_to_it(database: Database) {
+    let world = World::on(database);
     let policy = world.issue("1", json!({})).await;
     world.advance_ms(1);
     world.recover("1", Some(&policy), "12").await;
@@ -214,4 +210,12 @@ async fn strangers_are_listed_newest_first_as_far_as_the_ring_reaches() {
     assert_eq!((&whole["stranger"]["bodyBytes"], &whole["stranger"]["peer"]), (&6.into(), &"192.0.2.9".into()));
     assert_eq!(world.get_as(NO_PEOPLE, &path).await.json()["request"], Value::Null);
     assert_eq!(world.get_as(ALL, "/strangers/1").await.status, StatusCode::NOT_FOUND);
+}
+
+on_both_databases! {
+    tokio::test;
+    a_walk_meets_each_row_once_while_rows_are_added,
+    policies_are_found_by_each_filter,
+    recoveries_and_messages_are_found_by_each_filter,
+    a_policy_is_told_with_all_that_happened_to_it,
 }

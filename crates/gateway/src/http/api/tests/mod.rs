@@ -28,11 +28,12 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::ledger::sqlite::{self, SqliteOutbox, SqliteResends};
+use crate::ledger::backend::Readers;
+use crate::ledger::fixture::{Database, off_runtime, on_both_databases};
+use crate::ledger::postgres::Sequencer;
 use crate::ledger::store::Arrival;
 use crate::ledger::{Asked, Committer, Rules, Stranger, Submission, Webhook};
 use crate::outbox::Wake;
-use crate::vault::keyring::Keyring;
 
 /// A clock that tests set.
 struct TestClock(AtomicI64);
@@ -106,7 +107,7 @@ impl Answer {
     }
 }
 
-/// The API over a ledger in a directory of its own.
+/// The API over a ledger of its own.
 struct World {
     router: Router,
     api: Arc<Api>,
@@ -116,20 +117,22 @@ struct World {
     feed: Feed,
     vault: Arc<Vault>,
     clock: Arc<TestClock>,
-    _directory: tempfile::TempDir,
+    /// Gives events their places, where the ledger itself does not.
+    sequencer: Option<Mutex<Sequencer>>,
+    _database: Database,
 }
 
 impl World {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let (keys, path) = (directory.path().join("keys.toml"), directory.path().join("ledger.db"));
-        std::fs::write(&keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
-        let vault = Arc::new(Vault::new(&Keyring::load(&keys).unwrap(), getrandom::fill));
-        let (store, reader) = sqlite::open(&path, &vault).unwrap();
-        let reader = Arc::new(reader);
+        Self::on(Database::sqlite())
+    }
+
+    fn on(database: Database) -> Self {
+        let vault = Arc::new(database.vault());
+        let mut backend = database.open(&vault);
+        let Readers { reader, lists } = backend.readers();
         let clock = Arc::new(TestClock(AtomicI64::new(START.parse::<Timestamp>().unwrap().as_millisecond())));
-        let desk = SqliteOutbox::open(&path, store.gate()).unwrap();
-        let resends = SqliteResends::open(&path, store.gate()).unwrap();
+        let sequencer = backend.sequencer(Arc::clone(&clock) as Arc<dyn Clock>).unwrap().map(Mutex::new);
         let feed = Feed::default();
         let rules = Rules {
             catalogue: Arc::new(catalogue()),
@@ -141,14 +144,14 @@ impl World {
             feed: feed.clone(),
             webhooks: vec![Webhook { id: "core".to_owned(), kinds: vec!["recovery.recorded"] }],
         };
-        let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
+        let (ledger, committer) = Ledger::start_lanes(backend.stores().unwrap(), rules, 4_096).unwrap();
         let api = Arc::new(Api::new(ApiParts {
             tokens: tokens(),
             ledger: ledger.clone(),
-            reader: Arc::clone(&reader) as Arc<dyn Reader>,
-            lists: reader,
-            desk: Desk::new(Box::new(desk), Wake::default(), Arc::clone(&clock) as Arc<dyn Clock>),
-            resends: Box::new(resends),
+            reader,
+            lists,
+            desk: Desk::new(backend.outbox().unwrap(), Wake::default(), Arc::clone(&clock) as Arc<dyn Clock>),
+            resends: backend.resends().unwrap(),
             feed: feed.clone(),
             platforms: vec!["alibaba".to_owned()],
             vault: Arc::clone(&vault),
@@ -157,7 +160,7 @@ impl World {
             limits: ApiLimits { body_bytes: 4_096, body_timeout: Duration::from_mins(1), deadline: DEADLINE },
         }));
         let router = router(Arc::clone(&api));
-        Self { router, api, ledger, _committer: committer, feed, vault, clock, _directory: directory }
+        Self { router, api, ledger, _committer: committer, feed, vault, clock, sequencer, _database: database }
     }
 
     fn advance_ms(&self, ms: i64) {
@@ -221,6 +224,9 @@ impl World {
     }
 
     async fn get_as(&self, token: &str, path: &str) -> Answer {
+        if let Some(sequencer) = &self.sequencer {
+            off_runtime(|| sequencer.lock().unwrap().turn()).unwrap();
+        }
         let request = Request::get(format!("/api/v1{path}")).header("authorization", format!("Bearer {token}"));
         self.send(request.body(Body::empty()).unwrap()).await
     }

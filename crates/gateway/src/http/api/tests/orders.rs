@@ -37,9 +37,8 @@ async fn an_order_has_one_answer_for_ever() {
     assert!(request.starts_with("POST /api/v1/policies/") && !request.contains(ALL), "{request}");
 }
 
-#[tokio::test]
-async fn copies_at_the_same_moment_are_carried_out_once() {
-    let world = World::new();
+async fn copies_at_the_same_moment_are_carried_out_once(database: Database) {
+    let world = World::on(database);
     let policy = world.issue("1", json!({})).await;
     let (path, order) = (format!("/policies/{policy}/surrender"), json!({"surrenderTime": START}));
     let (a, b, c) =
@@ -50,6 +49,19 @@ async fn copies_at_the_same_moment_are_carried_out_once() {
 
 fn stage(stage: u8) -> Value {
     json!({"partner": "alibaba", "insuranceType": 1, "stage": stage, "status": 1, "timeOfOccurrence": START})
+}
+
+#[tokio::test]
+async fn a_text_with_a_control_character_is_refused_by_its_field() {
+    let world = World::new();
+    let mut order = stage(1);
+    order["insuranceDocument"] = "oss:\u{0}".into();
+    for (path, order, field) in
+        [("/auctions/1/stages", &order, "insuranceDocument"), ("/auctions/1%00/stages", &stage(1), "bizId")]
+    {
+        let problem = world.post(path, "1", order).await.json();
+        assert_eq!((&problem["status"], &problem["errors"][0]["field"]), (&422.into(), &field.into()), "{problem}");
+    }
 }
 
 #[tokio::test]
@@ -112,4 +124,9 @@ async fn deliveries_are_sent_again_once_a_key() {
     assert_eq!(one.json()["matched"], 1);
     assert_eq!(world.post("/deliveries/3/resend", "one", &json!({})).await.json()["errors"][0]["field"], "id");
     assert_eq!(world.post("/deliveries/9/resend", "nine", &json!({})).await.status, StatusCode::NOT_FOUND);
+}
+
+on_both_databases! {
+    tokio::test;
+    copies_at_the_same_moment_are_carried_out_once,
 }
