@@ -10,6 +10,7 @@ mod template;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -104,6 +105,20 @@ impl Postgres {
         let run = psql.output().unwrap();
         assert!(run.status.success(), "{statements}: {}\n{}", String::from_utf8_lossy(&run.stderr), self.log());
         String::from_utf8(run.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Has the server speak TLS with this certificate and key, both PEM, beside unencrypted connections.
+    pub fn enable_tls(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.directory.join("data").join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            self.installation.own(&path);
+        }
+        self.sql("postgres", "ALTER SYSTEM SET ssl = on");
+        // It reads its files anew in a moment of its own; a connection shows when it has.
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        while self.sql("postgres", "SHOW ssl") != "on" {}
     }
 
     /// The loopback port.

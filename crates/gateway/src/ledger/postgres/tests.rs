@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::migrations;
 use super::settings::{Settings, Use};
 use crate::clock::Clock;
-use crate::config::LedgerUrl;
+use crate::config::{LedgerUrl, PostgresUrl};
 use crate::ledger::fixture::{Database, off_runtime};
 use crate::ledger::store::{Wanted, WantedKey};
 
@@ -225,4 +225,50 @@ fn a_connection_that_is_cut_is_opened_anew() {
         Ok(attempts)
     });
     assert_eq!(done.unwrap(), 3);
+}
+
+/// What a connection to a server of that certificate comes to, over which name, with these roots.
+fn encrypted(url: &str, roots: Option<&str>) -> Result<bool, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let root_certificates = roots.map(|pem| {
+        let path = folder.path().join("roots.pem");
+        std::fs::write(&path, pem).unwrap();
+        path
+    });
+    let url = PostgresUrl { config: url.parse().unwrap(), encrypted: true, root_certificates, readers: 1, lanes: 1 };
+    let settings = Settings::new(&url, Use::Reading).map_err(|error| error.to_string())?;
+    let query = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    let mut connection = Connection::new(settings).unwrap();
+    let asked =
+        connection.run("testing", async |session| Ok(session.query_opt(query, &[]).await?.unwrap().try_get(0)?));
+    asked.map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_connection_over_a_network_is_encrypted_and_its_server_known() {
+    if !baoqiao_testkit::Postgres::is_available() {
+        return;
+    }
+    let signed = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        rcgen::generate_simple_self_signed(names).unwrap()
+    };
+    let (own, stranger) = (signed(&["localhost"]), signed(&["localhost"]));
+    let server = baoqiao_testkit::Postgres::start();
+    let url = |host: &str| format!("postgres://postgres@{host}:{}/postgres", server.port());
+    let unencrypted = encrypted(&url("localhost"), Some(&own.cert.pem())).unwrap_err();
+    assert!(unencrypted.contains("server does not support TLS"), "{unencrypted}");
+    server.enable_tls(&own.cert.pem(), &own.signing_key.serialize_pem());
+    assert_eq!(encrypted(&url("localhost"), Some(&own.cert.pem())), Ok(true));
+    for (host, roots) in [
+        ("localhost", Some(stranger.cert.pem())),
+        ("localhost", None),
+        // Its certificate is for another name.
+        ("127.0.0.1", Some(own.cert.pem())),
+    ] {
+        let refused = encrypted(&url(host), roots.as_deref()).unwrap_err();
+        assert!(refused.contains("invalid peer certificate"), "{host}: {refused}");
+    }
+    let nothing = encrypted(&url("localhost"), Some("no certificate")).unwrap_err();
+    assert!(nothing.contains("no certificate in it"), "{nothing}");
 }
