@@ -87,6 +87,14 @@ impl FromStr for AddressRange {
     }
 }
 
+impl fmt::Display for AddressRange {
+    /// As it is configured: `192.0.2.0/24`, or a single address.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = bits(self.first).1 == self.prefix_bits;
+        if whole { write!(f, "{}", self.first) } else { write!(f, "{}/{}", self.first, self.prefix_bits) }
+    }
+}
+
 impl AddressRange {
     /// Whether every address of its kind lies in it.
     pub fn is_everything(self) -> bool {
@@ -159,6 +167,11 @@ impl Access {
         sources
     }
 
+    /// The method name that stands for an interface, by its scope.
+    pub fn method_of(&self, scope: &str) -> Option<&str> {
+        self.methods.iter().find(|(_, known)| **known == scope).map(|(method, _)| method.as_str())
+    }
+
     /// The interface that a method name stands for.
     pub fn interface_of_method(&self, method: &str) -> Option<&'static str> {
         self.methods.get(method).copied()
@@ -186,7 +199,9 @@ mod tests {
             ("127.0.0.0/8", "127.1.2.3", true),
         ];
         for (range, address, expected) in cases {
+            let written = range;
             let range: AddressRange = range.parse().unwrap();
+            assert_eq!(range.to_string(), written);
             assert_eq!(range.contains(address.parse().unwrap()), expected, "{range:?} {address}");
         }
     }

@@ -4,7 +4,8 @@
 //! ledger, `reply`. No method has a default: a default that says yes is how signatures get skipped.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -79,6 +80,30 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
+/// The body of a request that somebody wants to try.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The content type with its charset.
+    pub content_type: HeaderValue,
+    /// The body, in that charset.
+    pub body: Bytes,
+}
+
+impl Draft {
+    pub(crate) fn headers(&self) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_TYPE, self.content_type.clone())])
+    }
+}
+
+/// What an interface's document shows of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Examples {
+    /// A request.
+    pub request: &'static str,
+    /// The answer of one that was accepted.
+    pub answer: &'static str,
+}
+
 /// What came of a call: the form in which an interface is told.
 pub type CallResult = Result<Outcome, Refusal>;
 
@@ -119,6 +144,17 @@ pub trait Channel: Send + Sync {
     /// [`Refusal::Malformed`] when it cannot be read.
     fn fields(&self, raw: &RawRequest) -> Result<Map<String, Value>, Refusal>;
 
+    /// A request to that interface as that caller would make it at `now`, signed with a live secret; `None` where there is
+    /// no such caller. For people to try things with: what comes of it is a call like any other.
+    fn compose(
+        &self,
+        interface: &dyn Interface,
+        caller: &str,
+        draft: &Draft,
+        access: &Access,
+        now: Timestamp,
+    ) -> Option<RawRequest>;
+
     /// Refuses a verified call that is for no interface.
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal;
 
@@ -136,6 +172,9 @@ pub trait Interface: Send + Sync {
 
     /// The method name on the wire unless the configuration says otherwise; `None` in a channel without such names.
     fn default_method(&self) -> Option<&'static str>;
+
+    /// What its document shows of it, the request in JSON.
+    fn examples(&self) -> Examples;
 
     /// Reads the request into a command.
     ///

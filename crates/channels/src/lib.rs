@@ -7,6 +7,7 @@
 pub mod access;
 pub mod avatar;
 pub mod channel;
+pub mod describe;
 mod document;
 pub mod explain;
 pub mod fields;

@@ -10,6 +10,8 @@ use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::access::Secret;
+use crate::channel::Examples;
+use crate::explain::Words;
 use crate::sign_method::SignMethod;
 
 /// How the platform is asked to answer.
@@ -158,6 +160,9 @@ pub trait Outbound: Send + Sync {
     /// The `method` on the wire.
     fn method(&self) -> &'static str;
 
+    /// What its document shows of it: a request as it travels, and an answer that takes it.
+    fn examples(&self) -> Examples;
+
     /// The request for one attempt at `now`, signed.
     ///
     /// # Errors
@@ -166,6 +171,33 @@ pub trait Outbound: Send + Sync {
 
     /// What the response means.
     fn verdict(&self, response: &OutboundResponse) -> Judgement;
+}
+
+/// Why the row of that name decides as it does, for people; the names stand in attempts and in `docs/verdicts.md`.
+pub fn why(rule: &str) -> Option<Words> {
+    if let Some(row) = crate::top::verdict::RULES.iter().find(|row| row.name == rule) {
+        return Some(Words::new(row.why_zh, row.why));
+    }
+    let (zh, en) = match rule {
+        "webhook-taken" => ("接收端答复 2xx：已收到。", "The endpoint answered 2xx: it has the event."),
+        "webhook-gone" => ("接收端答复 410：不再接收事件。", "The endpoint answered 410: it wants no more events."),
+        "webhook-too-fast" => ("接收端答复 429：推送过快。", "The endpoint answered 429: it is pushed to too fast."),
+        "webhook-refused" => {
+            ("接收端没有答复 2xx，也没有说不再接收。", "The endpoint did not answer 2xx, nor that it wants no more.")
+        }
+        "webhook-timeout" => {
+            ("超时不等于拒绝：接收端可能已收到。", "A timeout is not a no: the endpoint may have the event.")
+        }
+        "webhook-network" => {
+            ("连接失败，可能在收到之前，也可能在之后。", "The connection failed, before or after the event was taken.")
+        }
+        "unsendable" => (
+            "通知无法组成请求，从未发出；原因见说明。",
+            "The notice could not be made into a request and was never sent; the detail says why.",
+        ),
+        _ => return None,
+    };
+    Some(Words::new(zh, en))
 }
 
 /// The interface that sends notices of that kind.

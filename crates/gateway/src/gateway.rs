@@ -217,15 +217,23 @@ fn api(config: &Config, resends: Box<dyn ResendLog>, shared: &Shared) -> Api {
     })
 }
 
-fn console(config: &Config, store: Arc<dyn ConsoleStore>, documents: Arc<Documents>, shared: &Shared) -> Console {
+fn console(
+    config: &Config,
+    store: Arc<dyn ConsoleStore>,
+    inbound: &Arc<Inbound>,
+    documents: &Arc<Documents>,
+    shared: &Shared,
+) -> Console {
     Console::new(ConsoleParts {
         store,
         ledger: shared.ledger.clone(),
         reader: Arc::clone(&shared.reader),
         lists: Arc::clone(&shared.lists),
         desk: shared.desk.clone(),
-        documents,
+        inbound: Arc::clone(inbound),
+        documents: Arc::clone(documents),
         feed: shared.feed.clone(),
+        config: Arc::new(config.clone()),
         vault: Arc::clone(&shared.vault),
         clock: Arc::clone(&shared.clock),
         entropy: getrandom::fill,
@@ -336,12 +344,11 @@ impl Gateway {
             making: Arc::new(tokio::sync::Semaphore::new(DOCUMENTS_AT_ONCE)),
             deadline: config.server.request_deadline,
         });
-        let inbound = inbound(&config, ledger.clone(), Arc::clone(&vault), catalogue, Arc::clone(&clock));
+        let inbound = Arc::new(inbound(&config, ledger.clone(), Arc::clone(&vault), catalogue, Arc::clone(&clock)));
         let shared = Shared { ledger: ledger.clone(), reader, lists, desk, feed: feed.clone(), links, vault, clock };
-        let console = ledgers.console.map(|store| console(&config, store, Arc::clone(&documents), &shared));
+        let console = ledgers.console.map(|store| console(&config, store, &inbound, &documents, &shared));
         let api = api(&config, ledgers.resends, &shared);
-        let parts =
-            Parts { inbound: Arc::new(inbound), documents, api: Arc::new(api), console, ledger: ledger.clone() };
+        let parts = Parts { inbound, documents, api: Arc::new(api), console, ledger: ledger.clone() };
         Ok(Self { server, address, public_url, router: router(parts), ledger, feed, worker, sequencing, committer })
     }
 

@@ -4,6 +4,7 @@
 //! told by `head.policySource` together with the address that the call comes from, and, where the configuration asks for
 //! them, by a client certificate and by an HMAC of the body in a header.
 
+mod compose;
 mod envelope;
 mod explain;
 pub mod rescission_notice;
@@ -17,7 +18,7 @@ use sha2::Sha256;
 use baoqiao_domain::refusal::{Distrust, FieldProblem, Refusal};
 
 use crate::access::{Access, Secret, SourceAccess};
-use crate::channel::{Channel, Interface, RawRequest, Reply, Verified};
+use crate::channel::{Channel, Draft, Interface, RawRequest, Reply, Verified};
 use crate::document;
 use crate::explain::{Evidence, Explanation, Known};
 use crate::origin::Origin;
@@ -78,6 +79,17 @@ impl Channel for Avatar {
 
     fn fields(&self, raw: &RawRequest) -> Result<Map<String, Value>, Refusal> {
         body(raw)
+    }
+
+    fn compose(
+        &self,
+        _interface: &dyn Interface,
+        caller: &str,
+        draft: &Draft,
+        access: &Access,
+        _now: Timestamp,
+    ) -> Option<RawRequest> {
+        compose::compose(caller, draft, access)
     }
 
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal {

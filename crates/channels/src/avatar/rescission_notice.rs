@@ -16,7 +16,7 @@ use baoqiao_domain::time::parse_gmt8;
 
 use super::envelope::Deal;
 use super::{body, text};
-use crate::channel::{CallResult, Decoded, Interface, RawRequest, Reply, Verified};
+use crate::channel::{CallResult, Decoded, Examples, Interface, RawRequest, Reply, Verified};
 use crate::fields::{Fields, Problems};
 
 /// The interface.
@@ -42,6 +42,13 @@ impl Interface for RescissionNotice {
 
     fn default_method(&self) -> Option<&'static str> {
         None
+    }
+
+    fn examples(&self) -> Examples {
+        Examples {
+            request: include_str!("golden/rescission_notice/example.json"),
+            answer: include_str!("golden/rescission_notice/rescinded.json"),
+        }
     }
 
     fn decode(&self, call: &Verified<'_>, _catalogue: &Catalogue) -> Result<Decoded, Refusal> {

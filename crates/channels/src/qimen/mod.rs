@@ -3,6 +3,7 @@
 //! `POST` to one address; `method` in the query names the interface, the receiver's signature tells the caller.
 
 pub mod body;
+mod compose;
 mod envelope;
 pub(crate) mod explain;
 pub mod parameters;
@@ -17,7 +18,7 @@ use baoqiao_domain::refusal::{Distrust, Refusal};
 use baoqiao_domain::time::parse_gmt8;
 
 use crate::access::{Access, Partner};
-use crate::channel::{Channel, Interface, RawRequest, Reply, Verified};
+use crate::channel::{Channel, Draft, Interface, RawRequest, Reply, Verified};
 use crate::explain::{Evidence, Explanation, Known};
 use crate::origin::Origin;
 use crate::sign_method::SignMethod;
@@ -67,6 +68,17 @@ impl Channel for Qimen {
 
     fn fields(&self, raw: &RawRequest) -> Result<Map<String, Value>, Refusal> {
         body::read(raw)
+    }
+
+    fn compose(
+        &self,
+        interface: &dyn Interface,
+        caller: &str,
+        draft: &Draft,
+        access: &Access,
+        now: Timestamp,
+    ) -> Option<RawRequest> {
+        compose::compose(interface, caller, draft, access, now)
     }
 
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal {

@@ -14,7 +14,7 @@ use baoqiao_domain::time::parse_gmt8;
 use jiff::Timestamp;
 
 use super::{body, envelope};
-use crate::channel::{CallResult, Decoded, Interface, RawRequest, Reply, Verified};
+use crate::channel::{CallResult, Decoded, Examples, Interface, RawRequest, Reply, Verified};
 use crate::fields::{Fields, Problems};
 
 /// The interface.
@@ -32,6 +32,13 @@ impl Interface for PolicyIssuing {
 
     fn default_method(&self) -> Option<&'static str> {
         Some("qimen.alibaba.finance.insurance.policy.issuing")
+    }
+
+    fn examples(&self) -> Examples {
+        Examples {
+            request: include_str!("golden/policy_issuing/example.json"),
+            answer: include_str!("golden/policy_issuing/issued.json"),
+        }
     }
 
     fn decode(&self, call: &Verified<'_>, catalogue: &Catalogue) -> Result<Decoded, Refusal> {

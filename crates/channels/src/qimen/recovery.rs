@@ -18,7 +18,7 @@ use baoqiao_domain::time::parse_gmt8;
 
 use super::policy_issuing::{AMOUNT, TIME};
 use super::{body, envelope};
-use crate::channel::{CallResult, Decoded, Interface, RawRequest, Reply, Verified};
+use crate::channel::{CallResult, Decoded, Examples, Interface, RawRequest, Reply, Verified};
 use crate::fields::{Fields, Problems};
 
 /// The interface.
@@ -37,6 +37,13 @@ impl Interface for Recovery {
     /// Of the same form as issuing's: the document has none.
     fn default_method(&self) -> Option<&'static str> {
         Some("qimen.alibaba.finance.insurance.recovery")
+    }
+
+    fn examples(&self) -> Examples {
+        Examples {
+            request: include_str!("golden/recovery/example.json"),
+            answer: include_str!("golden/recovery/recorded.json"),
+        }
     }
 
     fn decode(&self, call: &Verified<'_>, catalogue: &Catalogue) -> Result<Decoded, Refusal> {

@@ -11,6 +11,7 @@ use baoqiao_domain::time::format_gmt8;
 use super::answer::truth;
 use super::call::Call;
 use super::verdict::{Acceptance, judge, said};
+use crate::channel::Examples;
 use crate::outbound::{Judgement, Outbound, OutboundRequest, OutboundResponse, TopApp, WrongInterface};
 
 /// The interface.
@@ -73,6 +74,13 @@ impl Outbound for AuctionResult {
 
     fn method(&self) -> &'static str {
         METHOD
+    }
+
+    fn examples(&self) -> Examples {
+        Examples {
+            request: include_str!("golden/auction_result/example.request"),
+            answer: include_str!("golden/auction_result/example.answer.xml"),
+        }
     }
 
     fn request(&self, notice: &Notice, app: &TopApp, now: Timestamp) -> Result<OutboundRequest, WrongInterface> {

@@ -10,6 +10,7 @@ use baoqiao_domain::surrender::{SurrenderNotice, SurrenderStatus, SurrenderType,
 use super::answer::{text, truth};
 use super::call::Call;
 use super::verdict::{Acceptance, judge};
+use crate::channel::Examples;
 use crate::outbound::{Judgement, Outbound, OutboundRequest, OutboundResponse, TopApp, WrongInterface};
 
 /// The interface.
@@ -65,6 +66,13 @@ impl Outbound for SurrenderSync {
 
     fn method(&self) -> &'static str {
         METHOD
+    }
+
+    fn examples(&self) -> Examples {
+        Examples {
+            request: include_str!("golden/surrender_sync/example.request"),
+            answer: include_str!("golden/surrender_sync/example.answer.xml"),
+        }
     }
 
     fn request(&self, notice: &Notice, app: &TopApp, now: Timestamp) -> Result<OutboundRequest, WrongInterface> {

@@ -79,94 +79,156 @@ pub struct Rule {
     pub ruling: Ruling,
     /// Why, for people.
     pub why: &'static str,
+    /// The same in Chinese.
+    pub why_zh: &'static str,
 }
 
-const fn rule(name: &'static str, when: When, ruling: Ruling, why: &'static str) -> Rule {
-    Rule { name, when, ruling, why }
+const fn rule(name: &'static str, when: When, ruling: Ruling, why: &'static str, why_zh: &'static str) -> Rule {
+    Rule { name, when, ruling, why, why_zh }
 }
 
 /// The table. The first row that matches decides, so pace comes before fault, and the sub-code, which is the
 /// finer of the two, before the code.
 pub static RULES: &[Rule] = &[
-    rule("app-call-limited", When::Code(7..=7), Ruling::SlowDown, "App call limited: the key is too fast."),
+    rule(
+        "app-call-limited",
+        When::Code(7..=7),
+        Ruling::SlowDown,
+        "App call limited: the key is too fast.",
+        "应用调用超限：该 app_key 调用过快。",
+    ),
     rule(
         "kindred-call-limited",
         When::Code(4..=8),
         Ruling::SlowDown,
         "The other limits: 4 of the user, 5 of the session, 6 of the partner, 8 of the frequency.",
+        "其他限额：4 用户、5 会话、6 合作方、8 频率。",
     ),
     rule(
         "isp-call-limited",
         When::SubCode("isp.call-limited"),
         Ruling::SlowDown,
         "The interface is too busy with our calls.",
+        "该接口受理我方调用已达上限。",
     ),
     rule(
         "access-limited",
         When::SubCode("accesscontrol.limited-by-"),
         Ruling::SlowDown,
         "A quota is used up; its message says for how long.",
+        "配额已用完；其提示写明还要多久。",
     ),
-    rule("platform-sub-code", When::SubCode("isp."), Ruling::Retry, "The platform's fault, by its own word."),
-    rule("caller-sub-code", When::SubCode("isv."), Ruling::Dead, "Our fault: the same call meets the same answer."),
-    rule("service-unavailable", When::Code(10..=10), Ruling::Retry, "Service currently unavailable."),
+    rule(
+        "platform-sub-code",
+        When::SubCode("isp."),
+        Ruling::Retry,
+        "The platform's fault, by its own word.",
+        "平台自称是其自身的错误。",
+    ),
+    rule(
+        "caller-sub-code",
+        When::SubCode("isv."),
+        Ruling::Dead,
+        "Our fault: the same call meets the same answer.",
+        "我方的错误：原样再发，答复不变。",
+    ),
+    rule(
+        "service-unavailable",
+        When::Code(10..=10),
+        Ruling::Retry,
+        "Service currently unavailable.",
+        "平台服务暂不可用。",
+    ),
     rule(
         "http-action-not-allowed",
         When::Code(9..=9),
         Ruling::Dead,
         "The address does not take `POST`: the configuration is wrong.",
+        "该地址不接受 POST：配置有误。",
     ),
     rule(
         "insufficient-permissions",
         When::Code(11..=13),
         Ruling::Dead,
         "The application lacks a permission (11 of the ISV, 12 of the user, 13 of the partner).",
+        "应用缺少权限（11 ISV、12 用户、13 合作方）。",
     ),
     rule(
         "caller-code",
         When::Code(21..=43),
         Ruling::Dead,
         "Method, format, signature, session, key, timestamp, version or arguments are wrong.",
+        "方法、格式、签名、会话、app_key、时间戳、版本或参数有误。",
     ),
     rule(
         "remote-service-error",
         When::Code(15..=15),
         Ruling::Retry,
         "Remote service error, and no sub-code lays it at our door.",
+        "远程服务出错，且没有子错误码归因于我方。",
     ),
-    rule("remote-service-error-50", When::Code(50..=50), Ruling::Retry, "The same under its other number."),
+    rule(
+        "remote-service-error-50",
+        When::Code(50..=50),
+        Ruling::Retry,
+        "The same under its other number.",
+        "同上，另一个编号。",
+    ),
     rule(
         "unknown-error",
         When::OtherError,
         Ruling::Retry,
         "Nobody says that it is our fault, and the maximum age bounds the tries.",
+        "没有说明是我方的错误；重试以最长时限为界。",
     ),
-    rule("business-refusal", When::Refused, Ruling::Dead, "The platform understood the notice and does not want it."),
-    rule("accepted", When::Accepted, Ruling::Delivered, "The platform says that it has the notice."),
+    rule(
+        "business-refusal",
+        When::Refused,
+        Ruling::Dead,
+        "The platform understood the notice and does not want it.",
+        "平台读懂了通知，但不予受理。",
+    ),
+    rule(
+        "accepted",
+        When::Accepted,
+        Ruling::Delivered,
+        "The platform says that it has the notice.",
+        "平台表示已收到通知。",
+    ),
     rule(
         "no-word-of-acceptance",
         When::Unsaid,
         Ruling::Retry,
         "Without a yes nothing counts as delivered; twice is better than never.",
+        "没有明确受理就不算送达；宁可重复，不可遗漏。",
     ),
     rule(
         "server-error",
         When::Unintelligible(500..=599),
         Ruling::Retry,
         "HTTP 5xx: the platform, or what stands before it, is down.",
+        "HTTP 5xx：平台或其前置设备故障。",
     ),
     rule(
         "unintelligible",
         When::Unintelligible(0..=u16::MAX),
         Ruling::Retry,
         "Something answered that is not TOP; a proxy's page says nothing about the notice, whatever its status.",
+        "答复者不是 TOP：代理的页面不论什么状态码，都说明不了通知的结果。",
     ),
-    rule("timeout", When::TimedOut, Ruling::Retry, "A timeout is not a no: the platform may have taken the notice."),
+    rule(
+        "timeout",
+        When::TimedOut,
+        Ruling::Retry,
+        "A timeout is not a no: the platform may have taken the notice.",
+        "超时不等于拒绝：平台可能已收到通知。",
+    ),
     rule(
         "network-failure",
         When::NetworkFailed,
         Ruling::Retry,
         "The connection failed, before or after the notice was taken.",
+        "连接失败，可能在收到通知之前，也可能在之后。",
     ),
 ];
 

@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sha2::Sha256;
 
+use crate::channel::Examples;
 use crate::outbound::{Judgement, Outbound, OutboundRequest, OutboundResponse, TopApp, Verdict, WrongInterface};
 
 const PREFIX: &str = "whsec_";
@@ -61,6 +62,10 @@ impl Outbound for Webhook {
 
     fn method(&self) -> &'static str {
         "webhook"
+    }
+
+    fn examples(&self) -> Examples {
+        Examples { request: include_str!("golden/example.request"), answer: "HTTP 204" }
     }
 
     fn request(&self, notice: &Notice, app: &TopApp, now: Timestamp) -> Result<OutboundRequest, WrongInterface> {
@@ -174,6 +179,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_what_is_sent() {
+        let request = Webhook.request(&notice(), &app(), "2026-01-03T00:00:00Z".parse().unwrap()).unwrap();
+        let header = |name: &str| format!("{name}: {}", request.headers[name].to_str().unwrap());
+        let headers = ["content-type", "webhook-id", "webhook-timestamp", "webhook-signature"].map(header).join("\n");
+        let written = format!("{headers}\n\n{}\n", std::str::from_utf8(&request.body).unwrap());
+        assert_eq!(written, include_str!("golden/example.request"));
+    }
+
+    #[test]
     fn each_answer_has_its_verdict() {
         let answer = |status: u16, retry_after: Option<&'static str>| {
             let headers = retry_after.map(|text| (RETRY_AFTER, HeaderValue::from_static(text)));
@@ -192,7 +206,9 @@ mod tests {
             (OutboundResponse::TimedOut, Verdict::Retry { after: None }),
             (OutboundResponse::NetworkFailed { detail: "refused".to_owned() }, Verdict::Retry { after: None }),
         ] {
-            assert_eq!(Webhook.verdict(&response).verdict, verdict, "{response:?}");
+            let judgement = Webhook.verdict(&response);
+            assert_eq!(judgement.verdict, verdict, "{response:?}");
+            assert!(crate::outbound::why(judgement.rule).is_some(), "{}", judgement.rule);
         }
     }
 

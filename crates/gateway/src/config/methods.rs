@@ -66,7 +66,7 @@ mod tests {
     use std::path::Path;
 
     use baoqiao_channels::access::Access;
-    use baoqiao_channels::channel::{CallResult, Decoded, RawRequest, Reply, Verified};
+    use baoqiao_channels::channel::{CallResult, Decoded, Draft, Examples, RawRequest, Reply, Verified};
     use baoqiao_channels::explain::{Evidence, Explanation, Known};
     use baoqiao_channels::origin::Origin;
     use baoqiao_domain::product::Catalogue;
@@ -110,6 +110,9 @@ mod tests {
         fn fields(&self, _: &RawRequest) -> Result<Map<String, Value>, Refusal> {
             unreachable!()
         }
+        fn compose(&self, _: &dyn Interface, _: &str, _: &Draft, _: &Access, _: Timestamp) -> Option<RawRequest> {
+            unreachable!()
+        }
         fn unknown_interface(&self, _: &Verified<'_>) -> Refusal {
             unreachable!()
         }
@@ -127,6 +130,9 @@ mod tests {
         }
         fn default_method(&self) -> Option<&'static str> {
             Some(self.1)
+        }
+        fn examples(&self) -> Examples {
+            unreachable!()
         }
         fn decode(&self, _: &Verified<'_>, _: &Catalogue) -> Result<Decoded, Refusal> {
             unreachable!()

@@ -199,6 +199,19 @@ pub struct MessageFilter {
     pub to: Option<Timestamp>,
 }
 
+/// How a known caller has signed lately.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretUse {
+    /// The caller's id.
+    pub caller: String,
+    /// Which of the caller's secrets, counted from 0.
+    pub secret_index: u64,
+    /// How many messages were signed with it.
+    pub messages: u64,
+    /// When the last of them had arrived.
+    pub last_at: Timestamp,
+}
+
 /// A stranger's message as it is listed: of its caller nothing was believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrangerRecord {
@@ -287,6 +300,12 @@ pub trait Lists: Send + Sync {
     /// # Errors
     /// When the database cannot be read.
     fn message(&self, id: u64) -> Result<Option<WholeMessage>, StoreError>;
+
+    /// Which secrets the newest `examined` messages were signed with, by caller and secret.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn secrets_used(&self, examined: usize) -> Result<Vec<SecretUse>, StoreError>;
 
     /// The traffic record of strangers, the newest first.
     ///

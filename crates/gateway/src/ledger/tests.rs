@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::backend::{Backend, Readers};
 use super::fixture::{Database, off_runtime, on_both_databases};
-use super::lists::Lists;
+use super::lists::{Lists, MessageFilter};
 use super::store::{Decide, NumberBlock, Reader, Wanted};
 use super::*;
 use crate::vault::Purpose;
@@ -520,6 +520,60 @@ async fn strangers_fill_their_ring_and_nothing_else(database: Database) {
     assert_eq!(database.count("SELECT count(*) FROM messages"), 0);
 }
 
+async fn the_traffic_is_listed_newest_first_and_tells_which_secrets_are_used(database: Database) {
+    let world = World::open(&database);
+    for (n, second) in [3, 1, 2].into_iter().enumerate() {
+        world.clock.set(&format!("2026-01-02T03:04:0{second}Z"));
+        let mut submission = world.submission(&json!({"identifier": format!("{second}")}));
+        submission.arrival.secret_index = n % 2;
+        world.ledger.submit(submission).await.unwrap();
+    }
+    world.clock.set("2026-01-02T03:04:09Z");
+    world.submit(json!({"identifier": "3", "amount": "1019"})).await;
+    for n in 0..4 {
+        world.ledger.record_stranger(Stranger {
+            received_at: world.clock.now(),
+            channel: "qimen",
+            peer: "192.0.2.9".to_owned(),
+            reason: format!("stranger {n}"),
+            body_bytes: 1 << 20,
+            request: world.vault.seal(Purpose::Request, b"x").unwrap(),
+        });
+    }
+    let lists = Arc::clone(&world.lists);
+    world.close().await;
+    let listed = |filter: MessageFilter| -> Vec<String> {
+        let (mut keys, mut after) = (Vec::new(), None);
+        loop {
+            let slice = off_runtime(|| lists.messages(&filter, after, 2)).unwrap();
+            keys.extend(slice.items.into_iter().map(|message| message.key.unwrap()));
+            after = slice.next;
+            if after.is_none() {
+                return keys;
+            }
+        }
+    };
+    assert_eq!(listed(MessageFilter::default()), ["3", "3", "2", "1"], "by the time of their arrival");
+    let conflicting = MessageFilter { verdict: Some("conflicting".to_owned()), ..MessageFilter::default() };
+    assert_eq!(listed(conflicting), ["3"]);
+    let scope = Some("qimen/policy-issuing".to_owned());
+    let (from, to) = ("2026-01-02T03:04:02Z".parse().ok(), "2026-01-02T03:04:09Z".parse().ok());
+    assert_eq!(listed(MessageFilter { scope, from, to, ..MessageFilter::default() }), ["3", "2"]);
+    let code = Some("IDEMPOTENCY_CONFLICT".to_owned());
+    assert_eq!(listed(MessageFilter { code, ..MessageFilter::default() }), ["3"]);
+    let used = off_runtime(|| lists.secrets_used(100)).unwrap();
+    let used: Vec<_> = used.iter().map(|one| (one.caller.as_str(), one.secret_index, one.messages)).collect();
+    assert_eq!(used, [("alibaba", 0, 3), ("alibaba", 1, 1)]);
+    assert_eq!(off_runtime(|| lists.secrets_used(1)).unwrap()[0].messages, 1, "of the newest alone");
+    let strangers = off_runtime(|| lists.strangers(None, 2)).unwrap();
+    let reasons: Vec<_> = strangers.items.iter().map(|stranger| stranger.reason.as_str()).collect();
+    assert_eq!(reasons, ["stranger 3", "stranger 2"]);
+    let rest = off_runtime(|| lists.strangers(strangers.next, 2)).unwrap();
+    assert_eq!((rest.items.len(), rest.items[0].reason.as_str(), rest.next), (1, "stranger 1", None));
+    let newest = off_runtime(|| lists.stranger(strangers.items[0].number)).unwrap().unwrap();
+    assert_eq!(newest.record, strangers.items[0]);
+}
+
 async fn a_ledger_does_not_open_with_another_ledgers_keys(database: Database) {
     World::open(&database).close().await;
     let vault = Vault::new(&Keyring::generate(getrandom::fill).unwrap(), getrandom::fill);
@@ -566,5 +620,6 @@ on_both_databases! {
     a_recovery_is_recorded_beside_its_policy_or_visibly_beside_none,
     an_auctions_stages_are_kept_in_order_over_a_restart,
     strangers_fill_their_ring_and_nothing_else,
+    the_traffic_is_listed_newest_first_and_tells_which_secrets_are_used,
     a_ledger_does_not_open_with_another_ledgers_keys,
 }

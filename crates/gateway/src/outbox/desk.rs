@@ -43,6 +43,14 @@ impl Desk {
         self.with(|store| store.list(filter, limit))
     }
 
+    /// The first open notice of each subject that has any, the oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn queues(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        self.with(|store| store.queues(limit))
+    }
+
     /// A notice with all attempts at it.
     ///
     /// # Errors

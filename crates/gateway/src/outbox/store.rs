@@ -317,6 +317,12 @@ pub trait OutboxStore: Send {
     /// When the database cannot be read.
     fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError>;
 
+    /// The first open notice of each subject that has any, the oldest first, at most `limit`: what its queue stands behind.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError>;
+
     /// The attempts at a notice, the first one first.
     ///
     /// # Errors

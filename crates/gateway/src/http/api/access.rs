@@ -89,6 +89,11 @@ impl ApiToken {
     pub fn new(name: &str, token: &str, scopes: &[Scope]) -> Self {
         Self { name: name.to_owned(), digest: Sha256::digest(token).into(), scopes: scopes.to_vec() }
     }
+
+    /// The name that its orders are kept under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 /// The token that was presented, if it is one of these. How long it takes tells nothing about any of them.

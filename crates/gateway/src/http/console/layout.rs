@@ -68,8 +68,11 @@ pub(super) enum Place {
 }
 
 /// The navigation, in groups. A place stands here once it has a page.
-const NAVIGATION: [(Message, &[Place]); 2] =
-    [(WORK, &[Place::Overview, Place::Find]), (MANAGE, &[Place::Users, Place::Audit])];
+const NAVIGATION: [(Message, &[Place]); 3] = [
+    (WORK, &[Place::Overview, Place::Find]),
+    (TRAFFIC, &[Place::Messages, Place::Deliveries, Place::Conflicts]),
+    (MANAGE, &[Place::Channels, Place::Users, Place::Audit]),
+];
 
 impl Place {
     fn path(self) -> &'static str {

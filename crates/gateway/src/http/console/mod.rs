@@ -12,16 +12,20 @@
 mod access;
 mod assets;
 mod cookies;
+mod explanation;
 mod failure;
 mod headers;
 mod icons;
 mod language;
 mod layout;
+mod live;
 mod order;
 mod pages;
 mod parts;
 mod preferences;
 mod sign_in;
+mod traffic;
+mod trial;
 mod view;
 
 use std::sync::Arc;
@@ -32,11 +36,14 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+use super::inbound::Inbound;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::console::attempts::Attempts;
 use crate::console::session::Lifetimes;
 use crate::console::store::ConsoleStore;
 use crate::documents::Documents;
+use crate::explainer::Explainer;
 use crate::ledger::Ledger;
 use crate::ledger::feed::Feed;
 use crate::ledger::lists::Lists;
@@ -57,10 +64,14 @@ pub struct ConsoleParts {
     pub lists: Arc<dyn Lists>,
     /// The outbox.
     pub desk: Desk,
+    /// The way in for calls, for trying some.
+    pub inbound: Arc<Inbound>,
     /// Documents.
     pub documents: Arc<Documents>,
     /// Tells that events were written.
     pub feed: Feed,
+    /// What is configured.
+    pub config: Arc<Config>,
     /// Opens what is sealed, and seals what is asked.
     pub vault: Arc<Vault>,
     /// The time.
@@ -84,8 +95,11 @@ pub struct Console {
     reader: Arc<dyn Reader>,
     lists: Arc<dyn Lists>,
     desk: Desk,
+    inbound: Arc<Inbound>,
     documents: Arc<Documents>,
     feed: Feed,
+    config: Arc<Config>,
+    explainer: Explainer,
     vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
     entropy: Entropy,
@@ -95,6 +109,7 @@ pub struct Console {
     is_https: bool,
     attempts: Attempts,
     signing_in: Arc<Semaphore>,
+    live: Arc<Semaphore>,
 }
 
 impl Console {
@@ -106,8 +121,11 @@ impl Console {
             reader: parts.reader,
             lists: parts.lists,
             desk: parts.desk,
+            inbound: parts.inbound,
             documents: parts.documents,
             feed: parts.feed,
+            explainer: Explainer::of(&parts.config),
+            config: parts.config,
             vault: parts.vault,
             clock: parts.clock,
             entropy: parts.entropy,
@@ -117,7 +135,22 @@ impl Console {
             is_https: parts.public_url.starts_with("https://"),
             attempts: Attempts::default(),
             signing_in: Arc::new(Semaphore::new(1)),
+            live: Arc::new(Semaphore::new(live::LIVE_AT_ONCE)),
         }
+    }
+
+    /// The ids of all who may call: partners, policy sources, tokens.
+    fn callers(&self) -> Vec<String> {
+        let partners = self.config.partners.iter().map(|partner| partner.id.clone());
+        let sources = self.config.access.sources().into_iter().map(|source| source.code.clone());
+        let tokens = self.config.api_tokens.iter().map(|token| token.name().to_owned());
+        partners.chain(sources).chain(tokens).collect()
+    }
+
+    /// The ids of all who are told something: platforms, endpoints of our own.
+    fn receivers(&self) -> Vec<String> {
+        let platforms = self.config.platforms.iter().map(|lane| lane.partner.clone());
+        platforms.chain(self.config.webhooks.iter().map(|webhook| webhook.lane.partner.clone())).collect()
     }
 
     /// Runs what blocks on a thread that may.

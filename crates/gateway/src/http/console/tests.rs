@@ -2,5 +2,6 @@
 
 mod frame;
 mod signing_in;
+mod traffic;
 mod users;
 mod world;

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use jiff::Timestamp;
 
 use super::language::{Language, Message};
+use crate::console::audit::{Action, AuditEntry};
 use crate::console::role::Role;
 use crate::console::session::TokenDigest;
 
@@ -87,6 +88,12 @@ impl View {
     /// Whether who looks may do what that role may.
     pub(super) fn may(&self, role: Role) -> bool {
         self.user.as_ref().is_some_and(|user| user.role >= role)
+    }
+
+    /// What the audit log is told of what they do: to what, and why.
+    pub(super) fn does(&self, action: Action, subject: String, reason: String) -> AuditEntry {
+        let (user, peer) = (self.user_name().to_owned(), self.peer.clone());
+        AuditEntry { at: self.now, user, peer, action, subject, reason, detail: String::new() }
     }
 
     /// The name of who looks.

@@ -13,8 +13,8 @@ use super::rows::{
 };
 use crate::ledger::lists::{
     ConflictRecord, EndingRecord, EventRecord, Lists, MAX_EXAMINED, MAX_MESSAGES_EXAMINED, MessageFilter, MessagePlace,
-    MessageRecord, PolicyFilter, PolicyPlace, RecoveryFilter, RecoveryRecord, Slice, StrangerRecord, WholeMessage,
-    WholeStranger,
+    MessageRecord, PolicyFilter, PolicyPlace, RecoveryFilter, RecoveryRecord, SecretUse, Slice, StrangerRecord,
+    WholeMessage, WholeStranger,
 };
 use crate::ledger::store::StoreError;
 
@@ -325,6 +325,25 @@ impl Lists for PostgresReader {
                 reply: sealed(row, 12)?,
                 conflict: optional_number(row, 13)?.map(conflict).transpose()?,
             }))
+        })
+    }
+
+    fn secrets_used(&self, examined: usize) -> Result<Vec<SecretUse>, StoreError> {
+        let query = format!(
+            "SELECT x.caller, x.secret_index, count(*), max(x.received_ms) FROM \
+             (SELECT caller, secret_index, received_ms FROM messages ORDER BY received_ms DESC, id DESC LIMIT {examined}) x \
+             GROUP BY x.caller, x.secret_index ORDER BY x.caller, x.secret_index"
+        );
+        let read = |row: &Row| {
+            Ok(SecretUse {
+                caller: row.try_get(0)?,
+                secret_index: u64::try_from(row.try_get::<_, i32>(1)?).unwrap_or_default(),
+                messages: number(row, 2)?,
+                last_at: instant(row, 3)?,
+            })
+        };
+        self.0.read("counting the secrets that were used", async |session| {
+            session.query_once(&query, &[]).await?.iter().map(read).collect()
         })
     }
 

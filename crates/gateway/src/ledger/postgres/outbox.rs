@@ -300,6 +300,14 @@ const RECORD_COLUMNS: &str = "n.id, n.kind, n.subject, n.partner, n.content, n.c
        AND w.subject = n.subject AND w.state IN ('pending', 'dead') AND w.state = 'pending' AND w.due_ms IS NULL \
        AND w.ordinal > n.ordinal) ELSE 0 END";
 
+/// The active notice of each subject, and the dead one of each that has no active one.
+const HEADS: &str = "SELECT id FROM notices WHERE due_ms IS NOT NULL \
+     UNION ALL SELECT d.id FROM notices d WHERE d.state = 'dead' \
+       AND NOT EXISTS (SELECT FROM notices b WHERE b.bucket = d.bucket AND b.subject = d.subject \
+         AND b.due_ms IS NOT NULL) \
+       AND NOT EXISTS (SELECT FROM notices b WHERE b.bucket = d.bucket AND b.subject = d.subject \
+         AND b.state IN ('pending', 'dead') AND b.ordinal < d.ordinal)";
+
 fn notice_record(row: &Row) -> Result<NoticeRecord, Failure> {
     let last = match row.try_get::<_, Option<&str>>(12)? {
         Some(name) => Some((known("a verdict", AttemptVerdict::from_name(name))?, row.try_get(13)?)),
@@ -461,6 +469,17 @@ impl OutboxStore for PostgresOutbox {
         );
         self.connection.run("reading notices", async |session| {
             session.query_once(&query, &values).await?.iter().map(notice_record).collect()
+        })
+    }
+
+    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        let query = format!(
+            "SELECT {RECORD_COLUMNS} FROM notices n LEFT JOIN attempts a ON a.bucket = n.bucket \
+               AND a.notice_id = n.id AND a.number = n.attempts \
+             WHERE n.id IN (SELECT h.id FROM ({HEADS}) h ORDER BY h.id LIMIT {limit}) ORDER BY n.id"
+        );
+        self.connection.run("reading queues", async |session| {
+            session.query_once(&query, &[]).await?.iter().map(notice_record).collect()
         })
     }
 

@@ -13,8 +13,8 @@ use super::reader::SqliteReader;
 use super::rows::{POLICY_COLUMNS, instant, known, millis, policy_record};
 use crate::ledger::lists::{
     ConflictRecord, EndingRecord, EventRecord, Lists, MAX_EXAMINED, MAX_MESSAGES_EXAMINED, MessageFilter, MessagePlace,
-    MessageRecord, PolicyFilter, PolicyPlace, RecoveryFilter, RecoveryRecord, Slice, StrangerRecord, WholeMessage,
-    WholeStranger,
+    MessageRecord, PolicyFilter, PolicyPlace, RecoveryFilter, RecoveryRecord, SecretUse, Slice, StrangerRecord,
+    WholeMessage, WholeStranger,
 };
 use crate::ledger::store::StoreError;
 use crate::vault::Sealed;
@@ -313,6 +313,23 @@ impl Lists for SqliteReader {
         self.read("reading a message", |connection| {
             let parameters = params_from_iter([integer(id)]);
             connection.prepare_cached(&query)?.query_row(parameters, read).map(Some).or_else(none_if_no_row)
+        })
+    }
+
+    fn secrets_used(&self, examined: usize) -> Result<Vec<SecretUse>, StoreError> {
+        let query = "SELECT caller, secret_index, count(*), max(received_ms) FROM \
+                     (SELECT caller, secret_index, received_ms FROM messages ORDER BY received_ms DESC LIMIT ?) \
+                     GROUP BY caller, secret_index ORDER BY caller, secret_index";
+        let read = |row: &Row<'_>| {
+            Ok(SecretUse {
+                caller: row.get(0)?,
+                secret_index: row.get(1)?,
+                messages: row.get(2)?,
+                last_at: instant(row, 3)?,
+            })
+        };
+        self.read("counting the secrets that were used", |connection| {
+            connection.prepare_cached(query)?.query_map([examined], read)?.collect()
         })
     }
 

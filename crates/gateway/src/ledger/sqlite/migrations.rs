@@ -13,6 +13,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0005_operations.sql"),
     include_str!("migrations/0006_console.sql"),
     include_str!("migrations/0007_traffic.sql"),
+    include_str!("migrations/0008_deliveries.sql"),
 ];
 
 /// Brings the schema up to date.

@@ -268,12 +268,18 @@ fn conditions(filter: &Filter) -> (String, Vec<Value>) {
         }
     };
     add("n.id = ?", filter.id.map(number));
-    add("n.kind = ?", filter.kind.clone().map(Value::Text));
+    // Open notices are few beside all of a kind or partner: their index is walked, and a plus sign keeps the others away.
+    let is_open = matches!(filter.state, Some(NoticeState::Pending | NoticeState::Dead));
+    add(if is_open { "+n.kind = ?" } else { "n.kind = ?" }, filter.kind.clone().map(Value::Text));
     add("n.subject = ?", filter.subject.clone().map(Value::Text));
-    add("n.partner = ?", filter.partner.clone().map(Value::Text));
+    add(if is_open { "+n.partner = ?" } else { "n.partner = ?" }, filter.partner.clone().map(Value::Text));
     add("n.id < ?", filter.before.map(number));
     // Written out, so that the partial indexes can be used.
     terms.extend(filter.state.map(|state| match state {
+        // Without the detour through the open ones all notices would be looked at.
+        NoticeState::Pending if filter.id.is_none() && filter.subject.is_none() => {
+            "n.id IN (SELECT o.id FROM notices o WHERE o.state IN ('pending', 'dead')) AND n.state = 'pending'"
+        }
         NoticeState::Pending => "n.state = 'pending'",
         NoticeState::Delivered => "n.state = 'delivered'",
         NoticeState::Dead => "n.state = 'dead'",
@@ -292,6 +298,13 @@ const RECORD_COLUMNS: &str = "n.id, n.kind, n.subject, n.partner, n.content, n.c
         ORDER BY b.id LIMIT 1))), NULL), \
      iif(n.state IN ('pending', 'dead'), (SELECT count(*) FROM notices w WHERE w.subject = n.subject \
        AND w.state IN ('pending', 'dead') AND w.state = 'pending' AND w.due_ms IS NULL AND w.id > n.id), 0)";
+
+/// The active notice of each subject, and the dead one of each that has no active one.
+const HEADS: &str = "SELECT id FROM notices WHERE due_ms IS NOT NULL \
+     UNION ALL SELECT d.id FROM notices d WHERE d.state = 'dead' \
+       AND NOT EXISTS (SELECT 1 FROM notices b WHERE b.subject = d.subject AND b.due_ms IS NOT NULL) \
+       AND NOT EXISTS (SELECT 1 FROM notices b WHERE b.subject = d.subject AND b.state IN ('pending', 'dead') \
+         AND b.id < d.id)";
 
 fn notice_record(row: &Row<'_>) -> rusqlite::Result<NoticeRecord> {
     let optional = |column: usize| -> rusqlite::Result<Option<Timestamp>> {
@@ -426,6 +439,18 @@ impl OutboxStore for SqliteOutbox {
             self.connection.prepare(&query)?.query_map(params_from_iter(values), notice_record)?.collect()
         };
         read().map_err(|error| failed("reading notices", &error))
+    }
+
+    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        let query = format!(
+            "SELECT {RECORD_COLUMNS} FROM notices n \
+             LEFT JOIN attempts a ON a.notice_id = n.id AND a.number = n.attempts \
+             WHERE n.id IN (SELECT id FROM ({HEADS}) ORDER BY id LIMIT {limit}) ORDER BY n.id"
+        );
+        let read = || -> rusqlite::Result<Vec<NoticeRecord>> {
+            self.connection.prepare(&query)?.query_map([], notice_record)?.collect()
+        };
+        read().map_err(|error| failed("reading queues", &error))
     }
 
     fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {

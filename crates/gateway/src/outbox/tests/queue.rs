@@ -50,6 +50,26 @@ async fn an_answer_after_its_lease_is_recorded_and_changes_nothing(database: Dat
     finish(&mut store, "one", 13, &third, Next::Delivered);
 }
 
+async fn a_queue_stands_behind_its_first_open_notice(database: Database) {
+    let mut world = World::new(database, ok);
+    world.queue([("a", 1), ("b", 1), ("a", 2), ("c", 1), ("a", 3)]);
+    world.expect_open(3);
+    let mut store = world.store();
+    let heads = |store: &mut Box<dyn OutboxStore>| -> Vec<(String, NoticeState, u64)> {
+        store.queues(10).unwrap().into_iter().map(|head| (head.subject, head.state, head.waiting)).collect()
+    };
+    let head = |subject: &str, state, waiting| (subject.to_owned(), state, waiting);
+    let (pending, dead) = (NoticeState::Pending, NoticeState::Dead);
+    assert_eq!(heads(&mut store), [head("a", pending, 2), head("b", pending, 0), head("c", pending, 0)]);
+    let claimed = claim(&mut store, "one", 0, 10).claimed;
+    finish(&mut store, "one", 1, &claimed[0], Next::Dead);
+    finish(&mut store, "one", 1, &claimed[1], Next::Delivered);
+    assert_eq!(heads(&mut store), [head("a", dead, 2), head("c", pending, 0)]);
+    assert_eq!(store.queues(1).unwrap().len(), 1, "the oldest first");
+    store.skip(claimed[0].id, at(2)).unwrap();
+    assert_eq!(heads(&mut store), [head("a", pending, 1), head("c", pending, 0)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_idle_outbox_is_one_step_in_an_empty_index() {
     let database = Database::sqlite();
@@ -70,8 +90,13 @@ async fn an_idle_outbox_is_one_step_in_an_empty_index() {
     assert!(plan(first).contains("notices_open (subject=?)"), "{}", plan(first));
     let active = "SELECT id FROM notices WHERE subject = 'a' AND due_ms IS NOT NULL";
     assert!(plan(active).contains("one_notice_of_a_subject_is_active (subject=?)"), "{}", plan(active));
-    let dead = "SELECT n.id FROM notices n WHERE n.kind = 'k' AND n.state = 'dead' ORDER BY n.id";
+    let dead = "SELECT n.id FROM notices n WHERE +n.kind = 'k' AND n.state = 'dead' ORDER BY n.id";
     assert!(plan(dead).contains("notices_dead"), "{}", plan(dead));
+    let pending = "SELECT n.id FROM notices n WHERE n.id IN (SELECT o.id FROM notices o WHERE o.state IN ('pending', 'dead')) \
+                   AND n.state = 'pending' ORDER BY n.id DESC LIMIT 9";
+    assert!(plan(pending).contains("notices_open"), "{}", plan(pending));
+    let of_a_kind = "SELECT n.id FROM notices n WHERE n.kind = 'k' ORDER BY n.id DESC LIMIT 9";
+    assert!(plan(of_a_kind).contains("notices_by_kind"), "{}", plan(of_a_kind));
 }
 
 #[derive(Debug, Clone)]
@@ -179,4 +204,5 @@ proptest! {
 on_both_databases! {
     tokio::test(start_paused = true);
     an_answer_after_its_lease_is_recorded_and_changes_nothing,
+    a_queue_stands_behind_its_first_open_notice,
 }

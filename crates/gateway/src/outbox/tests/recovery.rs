@@ -134,6 +134,10 @@ impl OutboxStore for Fallible {
         self.inner.list(filter, limit)
     }
 
+    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        self.inner.queues(limit)
+    }
+
     fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
         self.inner.attempts(id)
     }

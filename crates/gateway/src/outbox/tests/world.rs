@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use baoqiao_channels::access::Secret;
+use baoqiao_channels::channel::Examples;
 use baoqiao_channels::outbound::{
     AnswerFormat, Judgement, Outbound, OutboundRequest, OutboundResponse, TopApp, Verdict, WrongInterface,
 };
@@ -134,6 +135,10 @@ impl Outbound for Plain {
 
     fn method(&self) -> &'static str {
         "plain"
+    }
+
+    fn examples(&self) -> Examples {
+        Examples { request: "", answer: "" }
     }
 
     fn request(&self, notice: &Notice, _: &TopApp, _: Timestamp) -> Result<OutboundRequest, WrongInterface> {
@@ -345,6 +350,10 @@ impl OutboxStore for OffRuntime {
 
     fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
         off_runtime(|| self.0.list(filter, limit))
+    }
+
+    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        off_runtime(|| self.0.queues(limit))
     }
 
     fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {

@@ -2,7 +2,17 @@
 
 mod account;
 mod audit;
+mod channels;
+mod conflicts;
+mod deliveries;
+mod delivery;
+mod explain;
+mod interface;
+mod message;
+mod messages;
+mod notices;
 mod overview;
+mod strangers;
 mod users;
 
 use std::sync::Arc;
@@ -13,5 +23,19 @@ use super::Console;
 
 /// Every page's routes.
 pub(super) fn routes() -> Router<Arc<Console>> {
-    Router::new().merge(overview::routes()).merge(users::routes()).merge(account::routes()).merge(audit::routes())
+    Router::new()
+        .merge(overview::routes())
+        .merge(messages::routes())
+        .merge(message::routes())
+        .merge(strangers::routes())
+        .merge(explain::routes())
+        .merge(deliveries::routes())
+        .merge(delivery::routes())
+        .merge(conflicts::routes())
+        .merge(channels::routes())
+        .merge(interface::routes())
+        .merge(notices::routes())
+        .merge(users::routes())
+        .merge(account::routes())
+        .merge(audit::routes())
 }

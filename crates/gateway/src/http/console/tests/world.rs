@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,15 +16,19 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
-use baoqiao_channels::channel::Reply;
+use baoqiao_channels::channel::{CallResult, RawRequest, Reply};
+use baoqiao_channels::rule::Rule;
+use baoqiao_channels::sign_method::SignMethod;
 use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, policy_schema};
 use baoqiao_domain::currency::Currency;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::issuing::PolicyApplication;
 use baoqiao_domain::ledger::Command;
 use baoqiao_domain::product::{AmountRange, Catalogue, DiscrepancyPolicy, Product};
+use baoqiao_domain::time::format_gmt8;
 
 use crate::clock::Clock;
+use crate::config::{Config, SampleOptions, sample};
 use crate::console::audit::{Action, AuditEntry, AuditFilter};
 use crate::console::password::Password;
 use crate::console::role::Role;
@@ -32,17 +36,23 @@ use crate::console::session::Lifetimes;
 use crate::console::store::{ConsoleStore, User};
 use crate::documents::{Documents, Insurer, Links};
 use crate::http::console::{Console, ConsoleParts, router};
+use crate::http::{Allowance, BodyBudget, Inbound, InboundLimits};
 use crate::ledger::feed::Feed;
 use crate::ledger::lists::Lists;
 use crate::ledger::sqlite::{self, SqliteConsole, SqliteOutbox};
 use crate::ledger::store::{Arrival, Reader};
-use crate::ledger::{Asked, Committer, Ledger, Rules, Submission};
+use crate::ledger::{Asked, Committer, Ledger, Rules, Stranger, Submission};
+use crate::outbox::store::{AttemptVerdict, Finished, Next, NoticeRow, OutboxStore as _, Turn, Want};
 use crate::outbox::{Desk, Wake};
+use crate::record;
 use crate::vault::keyring::Keyring;
 use crate::vault::{Purpose, Vault};
 use baoqiao_channels::origin::Origin;
 
 pub(super) const START: &str = "2026-01-02T03:04:05Z";
+/// The app key and the secret of the partner `alibaba`.
+pub(super) const APP_KEY: &str = "24589063";
+pub(super) const SECRET: &str = "helloworld";
 /// Of every user of the tests.
 pub(super) const PASSWORD: &str = "correct horse battery";
 /// A name that would run, were it not escaped.
@@ -74,6 +84,26 @@ fn catalogue() -> Catalogue {
         recovery_discrepancy: DiscrepancyPolicy::Record,
     };
     Catalogue::new([product]).with_surrender_sync(["alibaba".to_owned()])
+}
+
+/// The way in for calls, by that configuration.
+fn inbound(config: &Config, ledger: &Ledger, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> Inbound {
+    Inbound {
+        access: Arc::new(config.access.clone()),
+        catalogue: Arc::new(config.catalogue.clone()),
+        ledger: ledger.clone(),
+        vault: Arc::clone(vault),
+        clock: Arc::clone(clock),
+        limits: InboundLimits {
+            body_bytes: 1 << 20,
+            body_timeout: Duration::from_mins(1),
+            deadline: Duration::from_mins(1),
+            stranger_body_bytes: 4_096,
+        },
+        deadlines: config.deadlines.clone(),
+        strangers: Allowance::new(100),
+        bodies: BodyBudget::new(4_096),
+    }
 }
 
 /// What came back.
@@ -111,6 +141,9 @@ pub(super) struct World {
     _committer: Committer,
     pub(super) vault: Arc<Vault>,
     pub(super) clock: Arc<TestClock>,
+    pub(super) feed: Feed,
+    /// The outbox as its worker sees it.
+    pub(super) outbox: Mutex<SqliteOutbox>,
     _directory: tempfile::TempDir,
 }
 
@@ -131,6 +164,10 @@ impl World {
 
     pub(super) fn at(public_url: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let options = SampleOptions::new("127.0.0.1:0", APP_KEY, SECRET).unwrap();
+        let config = sample(&options)
+            .replace("# sandbox_secrets = [{ file = \"sandbox-secret\" }]", "sandbox_secrets = [\"sandbox\"]");
+        let config = Config::parse(&directory.path().join("baoqiao.toml"), &config, &|_| None).unwrap();
         let (keys, path) = (directory.path().join("keys.toml"), directory.path().join("ledger.db"));
         std::fs::write(&keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
         let vault = Arc::new(Vault::new(&Keyring::load(&keys).unwrap(), getrandom::fill));
@@ -139,10 +176,11 @@ impl World {
         let clock = Arc::new(TestClock(AtomicI64::new(START.parse::<Timestamp>().unwrap().as_millisecond())));
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let desk = SqliteOutbox::open(&path, store.gate()).unwrap();
+        let outbox = SqliteOutbox::open(&path, store.gate()).unwrap();
         let people: Arc<dyn ConsoleStore> = Arc::new(SqliteConsole::open(&path, store.gate()).unwrap());
         let feed = Feed::default();
         let rules = Rules {
-            catalogue: Arc::new(catalogue()),
+            catalogue: Arc::new(config.catalogue.clone()),
             clock: Arc::clone(&time),
             vault: Arc::clone(&vault),
             document_url: Box::new(|number| format!("https://gateway.test/documents/{number}")),
@@ -173,8 +211,10 @@ impl World {
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
             lists: reader as Arc<dyn Lists>,
             desk: Desk::new(Box::new(desk), Wake::default(), Arc::clone(&time)),
+            inbound: Arc::new(inbound(&config, &ledger, &vault, &time)),
             documents: Arc::new(documents),
-            feed,
+            feed: feed.clone(),
+            config: Arc::new(config),
             vault: Arc::clone(&vault),
             clock: time,
             entropy: getrandom::fill,
@@ -183,7 +223,8 @@ impl World {
             deadline: Duration::from_mins(1),
             public_url: links.public_url,
         }));
-        Self { router, store: people, ledger, _committer: committer, vault, clock, _directory: directory }
+        let outbox = Mutex::new(outbox);
+        Self { router, store: people, ledger, _committer: committer, vault, clock, feed, outbox, _directory: directory }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -225,6 +266,11 @@ impl World {
 
     /// Issues a policy; what is not said is the example's.
     pub(super) async fn issue(&self, identifier: &str, changes: Value) -> String {
+        self.apply(identifier, changes).await.unwrap().policy_no().unwrap().to_string()
+    }
+
+    /// What an application comes to; what is not said is the example's.
+    pub(super) async fn apply(&self, identifier: &str, changes: Value) -> CallResult {
         let mut content = json!({
             "partner": "alibaba", "identifier": identifier, "insureId": "02", "productCode": "CES",
             "insureTime": "2021-08-04T07:23:28Z", "effectTime": "2021-08-04T07:23:26Z", "expireTime": "2031-09-12T15:59:59Z",
@@ -234,6 +280,11 @@ impl World {
         });
         content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         let application: PolicyApplication = serde_json::from_value(content).unwrap();
+        self.submit(identifier, Command::IssuePolicy(Box::new(application))).await
+    }
+
+    /// Settles a command as a message of Qimen, with a request that is rightly signed.
+    pub(super) async fn submit(&self, identifier: &str, command: Command) -> CallResult {
         let key = IdempotencyKey { scope: "qimen/policy-issuing", key: identifier.to_owned() };
         let arrival = Arrival {
             received_at: self.now(),
@@ -242,13 +293,69 @@ impl World {
             caller: "alibaba".to_owned(),
             secret_index: 0,
             peer: "192.0.2.1".to_owned(),
-            request: self.vault.seal(Purpose::Request, b"POST / HTTP/1.1\r\n\r\n").unwrap(),
+            request: self.vault.seal(Purpose::Request, &self.request(SECRET, "", EVIL)).unwrap(),
         };
-        let asked = Asked::new(&self.vault, key, None, Command::IssuePolicy(Box::new(application)));
+        let asked = Asked::new(&self.vault, key, None, command);
         let reply = || Reply { status: 200, content_type: "application/json", body: b"{}".to_vec() };
         let submission = Submission { arrival, asked: Ok(asked.unwrap()), render: Box::new(move |_, _| reply()) };
-        let outcome = self.ledger.submit(submission).await.unwrap().result.unwrap();
-        outcome.policy_no().unwrap().to_string()
+        self.ledger.submit(submission).await.unwrap().result
+    }
+
+    /// The record of a request that is signed with that secret; `extra` is sent unsigned.
+    pub(super) fn request(&self, secret: &str, extra: &str, name: &str) -> Vec<u8> {
+        let body = json!({"applicantPersonalInfo": {"personName": name}}).to_string();
+        let timestamp = format_gmt8(self.now()).replace(' ', "+").replace(':', "%3A");
+        let query = format!("app_key={APP_KEY}&method=m.y&timestamp={timestamp}");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, "application/json".parse().unwrap())]);
+        let mut raw = RawRequest { query: query.clone().into(), headers, body: body.into() };
+        let sign = Rule::Receiver.signature(&raw, SignMethod::Md5, secret);
+        raw.query = format!("{query}{extra}&sign={sign}").into();
+        record::write("/qimen", &raw, &raw.body)
+    }
+
+    /// Records a stranger's request of which so many bytes are kept; returns when it is in the ledger.
+    pub(super) async fn stranger(&self, request: &[u8], kept_bytes: usize) {
+        let body = request.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+        self.ledger.record_stranger(Stranger {
+            received_at: self.now(),
+            channel: "qimen",
+            peer: "203.0.113.9".to_owned(),
+            reason: "the signature fits none of the partner's secrets".to_owned(),
+            body_bytes: request.len() - body,
+            request: self.vault.seal(Purpose::Request, &request[..request.len().min(body + kept_bytes)]).unwrap(),
+        });
+        // Tasks are done in their order.
+        self.issue(&format!("after a stranger {}", request.len()), json!({})).await;
+    }
+
+    /// A notice about that policy, and the attempt that ended so.
+    pub(super) fn attempted(&self, policy_no: &str, detail: &str, next: Next) -> u64 {
+        let mut outbox = self.outbox.lock().unwrap();
+        let content = json!({"partner": "alibaba", "name": EVIL}).to_string();
+        let row = NoticeRow {
+            kind: "surrender-sync",
+            subject: format!("policy:{policy_no}"),
+            partner: "alibaba".to_owned(),
+            content: self.vault.seal(Purpose::Notice, content.as_bytes()).unwrap(),
+            cause_message_id: None,
+        };
+        outbox.queue(&[row], self.now()).unwrap();
+        let until = self.now() + SignedDuration::from_secs(9);
+        let wants = [Want { partner: "alibaba", limit: 9, lease_until: until }];
+        let turn = Turn { now: self.now(), owner: "test", finished: &[], wants: &wants };
+        let claimed = outbox.turn(&turn).unwrap().claimed.remove(0);
+        let finished = [Finished {
+            id: claimed.id,
+            leased_at: claimed.leased_at,
+            started_at: self.now(),
+            duration_ms: 12,
+            verdict: if next == Next::Dead { AttemptVerdict::Dead } else { AttemptVerdict::Delivered },
+            detail: detail.to_owned(),
+            response: Some(self.vault.seal(Purpose::NoticeResponse, EVIL.as_bytes()).unwrap()),
+            next,
+        }];
+        outbox.turn(&Turn { finished: &finished, wants: &[], ..turn }).unwrap();
+        claimed.id
     }
 
     /// A browser that knows nothing of this console yet.
@@ -276,6 +383,13 @@ pub(super) struct Browser<'a> {
 }
 
 impl Browser<'_> {
+    /// Opens an address whose answer does not end.
+    pub(super) async fn open(&mut self, request: http::request::Builder) -> http::Response<Body> {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = request.header(HOST, "gateway.test").header(COOKIE, cookies.join("; ")).body(Body::empty());
+        self.world.router.clone().oneshot(request.unwrap()).await.unwrap()
+    }
+
     pub(super) async fn send(&mut self, request: http::request::Builder, body: String) -> Answer {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let request = request

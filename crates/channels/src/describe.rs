@@ -1,0 +1,187 @@
+//! An interface's fields, as its own decoder tells them: nothing here is written by hand, so nothing can be out of date.
+//!
+//! The document's own example is taken apart, and each field is left out and replaced in its turn: what the decoder says then is
+//! whether it is required and what it should be.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use serde_json::{Map, Value};
+
+use baoqiao_domain::product::Catalogue;
+use baoqiao_domain::refusal::{FieldProblem, Refusal};
+
+use crate::channel::{Channel, Interface, RawRequest, Verified};
+
+/// A text that is no number, no time and no value of any list.
+const NOTHING: &str = "？";
+
+/// A field of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldDescription {
+    /// Its path, such as `applicantPersonalInfo.personName`.
+    pub path: String,
+    /// Its value in the document's example, as text.
+    pub example: String,
+    /// Whether a request without it is refused.
+    pub is_required: bool,
+    /// What it should be, in Chinese; absent where any text will do.
+    pub expected: Option<String>,
+}
+
+/// The example of an interface's document as a request, in JSON.
+pub fn example(interface: &dyn Interface) -> RawRequest {
+    request(Bytes::from_static(interface.examples().request.as_bytes()))
+}
+
+fn request(body: Bytes) -> RawRequest {
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json;charset=utf-8"))]);
+    RawRequest { headers, body, ..RawRequest::default() }
+}
+
+/// The fields of the document's example, in the order of their paths, as they are taken of that caller.
+pub fn fields(
+    channel: &dyn Channel,
+    interface: &dyn Interface,
+    caller: &str,
+    catalogue: &Catalogue,
+) -> Vec<FieldDescription> {
+    let Ok(tree) = channel.fields(&example(interface)) else { return Vec::new() };
+    let tree = Value::Object(tree);
+    let problems = |tree: &Value| -> Vec<FieldProblem> {
+        let raw = request(Bytes::from(tree.to_string()));
+        match interface.decode(&Verified::new(&raw, caller, 0), catalogue) {
+            Err(Refusal::InvalidFields(problems)) => problems,
+            _ => Vec::new(),
+        }
+    };
+    let at = |path: &str, tree: &Value| problems(tree).into_iter().find(|problem| problem.path == path);
+    leaves(&tree)
+        .into_iter()
+        .map(|leaf| {
+            let missing = at(&leaf.path, &changed(&tree, &leaf.steps, None));
+            let wrong = at(&leaf.path, &changed(&tree, &leaf.steps, Some(Value::from(NOTHING))));
+            FieldDescription {
+                example: leaf.example,
+                is_required: missing.is_some_and(|problem| problem.received.is_none()),
+                expected: wrong.map(|problem| problem.expected),
+                path: leaf.path,
+            }
+        })
+        .collect()
+}
+
+/// A value of a tree that holds no others.
+struct Leaf {
+    path: String,
+    /// Names and places on the way to it.
+    steps: Vec<Step>,
+    example: String,
+}
+
+#[derive(Clone)]
+enum Step {
+    Name(String),
+    Place(usize),
+}
+
+fn leaves(tree: &Value) -> Vec<Leaf> {
+    let mut found = Vec::new();
+    collect(tree, String::new(), &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect(value: &Value, path: String, steps: &mut Vec<Step>, found: &mut Vec<Leaf>) {
+    let mut go = |step: Step, path: String, inner: &Value| {
+        steps.push(step);
+        collect(inner, path, steps, found);
+        steps.pop();
+    };
+    match value {
+        Value::Object(object) if !object.is_empty() => {
+            for (name, inner) in object {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                go(Step::Name(name.clone()), path, inner);
+            }
+        }
+        Value::Array(array) if !array.is_empty() => {
+            // One of a list tells what all are.
+            if let Some(inner) = array.first() {
+                go(Step::Place(0), format!("{path}[0]"), inner);
+            }
+        }
+        Value::String(text) => found.push(Leaf { path, steps: steps.clone(), example: text.clone() }),
+        other => found.push(Leaf { path, steps: steps.clone(), example: other.to_string() }),
+    }
+}
+
+/// The tree with another value at that place, or none.
+fn changed(tree: &Value, steps: &[Step], value: Option<Value>) -> Value {
+    let mut tree = tree.clone();
+    let Some((last, way)) = steps.split_last() else { return tree };
+    let parent = way.iter().try_fold(&mut tree, |value, step| match step {
+        Step::Name(name) => value.get_mut(name),
+        Step::Place(place) => value.get_mut(place),
+    });
+    match (parent, last, value) {
+        (Some(Value::Object(object)), Step::Name(name), Some(value)) => {
+            object.insert(name.clone(), value);
+        }
+        (Some(Value::Object(object)), Step::Name(name), None) => {
+            Map::remove(object, name);
+        }
+        (Some(Value::Array(array)), Step::Place(place), Some(value)) => {
+            if let Some(item) = array.get_mut(*place) {
+                *item = value;
+            }
+        }
+        _ => {}
+    }
+    tree
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CHANNELS;
+
+    fn described(scope: &str) -> Vec<FieldDescription> {
+        let found = CHANNELS.iter().find_map(|channel| {
+            let interface = channel.interfaces().iter().find(|interface| interface.scope() == scope)?;
+            Some(fields(*channel, *interface, "alibaba", &Catalogue::default()))
+        });
+        found.unwrap()
+    }
+
+    fn field(fields: &[FieldDescription], path: &str) -> FieldDescription {
+        fields.iter().find(|field| field.path == path).unwrap_or_else(|| panic!("no {path} in {fields:?}")).clone()
+    }
+
+    #[test]
+    fn the_decoder_tells_what_each_field_should_be() {
+        let issuing = described("qimen/policy-issuing");
+        let amount = field(&issuing, "amount");
+        assert_eq!((amount.example.as_str(), amount.is_required), ("1018.0", true));
+        assert!(amount.expected.unwrap().contains("十进制金额"));
+        let name = field(&issuing, "applicantPersonalInfo.personName");
+        assert_eq!((name.is_required, name.expected), (false, None));
+        let license = field(&issuing, "applicantPersonalInfo.personLicenseType");
+        assert_eq!(license.expected.as_deref(), Some("ALI、IDENTITY_CARD 或 PASSPORT"));
+        let rescission = described("avatar/rescission-notice");
+        assert!(field(&rescission, "head.orderNo").is_required);
+        assert!(rescission.iter().any(|field| field.path.contains("installmentList[0]")), "{rescission:?}");
+        assert!(field(&described("qimen/recovery"), "identifier").is_required);
+    }
+
+    #[test]
+    fn every_interface_has_an_example_that_reads() {
+        for channel in CHANNELS {
+            for interface in channel.interfaces() {
+                let scope = interface.scope();
+                assert!(channel.fields(&example(*interface)).is_ok(), "{scope}");
+                assert!(!interface.examples().answer.is_empty(), "{scope}");
+                assert!(fields(*channel, *interface, "x", &Catalogue::default()).len() > 5, "{scope}");
+            }
+        }
+    }
+}

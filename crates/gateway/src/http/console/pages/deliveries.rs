@@ -1,0 +1,406 @@
+//! `/console/deliveries`: what is to be sent, what came of it, and what stands behind what; many sent again at once.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use axum::routing::get;
+use baoqiao_channels::OUTBOUND;
+use baoqiao_domain::notice::NoticeKind;
+use maud::{Markup, html};
+use serde::Deserialize;
+
+use super::messages::choice;
+use crate::console::audit::{Action, AuditEntry};
+use crate::console::role::Role;
+use crate::http::console::Console;
+use crate::http::console::access::{Visit, need};
+use crate::http::console::failure::Failure;
+use crate::http::console::icons::{Icon, icon};
+use crate::http::console::language::{Language, messages};
+use crate::http::console::layout::{self, Place, form_token};
+use crate::http::console::live::live;
+use crate::http::console::order::Order;
+use crate::http::console::parts::{self, Tone, chip, notice, reason};
+use crate::http::console::sign_in::to;
+use crate::http::console::view::View;
+use crate::outbox::store::{Filter, NoticeRecord, NoticeState};
+
+messages! {
+    LEAD: "发给平台与内部系统的通知。同一主题严格按顺序发送：排在前面的成了死信，后面的都等它。", "What platforms and our own systems are told. Notices of one subject go strictly in order: behind a dead one all others wait.";
+    QUEUES: "各主题的队列", "Queues by subject";
+    QUEUES_LEAD: "每个主题排在最前的一条，等得最久的在先。", "The first notice of each subject, those that have waited longest first.";
+    ALL: "全部通知", "All notices";
+    NO_QUEUES: "没有待发的通知", "Nothing waits to be sent";
+    NO_QUEUES_HINT: "全部通知都已送达或已跳过。", "Every notice was delivered or skipped.";
+    NUMBER: "编号", "No.";
+    STATE: "状态", "State";
+    KIND: "种类", "Kind";
+    SUBJECT: "主题", "Subject";
+    PARTNER: "发往", "To";
+    QUEUED: "入队时间", "Queued";
+    ATTEMPTS: "次数", "Attempts";
+    LAST: "最近一次", "Last attempt";
+    BEHIND: "等待 #{}", "waits for #{}";
+    WAITING: "{} 条在等它", "{} wait for it";
+    UNDER_WAY: "发送中", "being sent";
+    DUE: "再发于", "due";
+    PENDING: "待发", "Pending";
+    DELIVERED: "已送达", "Delivered";
+    DEAD: "死信", "Dead";
+    SKIPPED: "已跳过", "Skipped";
+    FILTER: "筛选", "Filter";
+    CLEAR: "清空", "Clear";
+    EMPTY: "没有符合条件的通知", "No notice fits";
+    EMPTY_HINT: "放宽筛选条件，或清空后重新查看。", "Widen the filter, or clear it.";
+    RESEND_ALL: "重发符合条件的…", "Resend what fits…";
+    RESEND_TITLE: "重发多条通知", "Resend notices";
+    RESEND_COUNT: "符合条件的通知共 {} 条。", "{} notices fit.";
+    RESEND_NONE: "没有符合条件的通知，无需重发。", "No notice fits; there is nothing to resend.";
+    RESEND_HINT: "已送达的也会再发一次；各主题内的先后不变。", "Delivered ones are sent once more, too; each keeps its place within its subject.";
+    RESEND_FILTER: "请至少选择一个条件，以免重发全部通知。", "Choose at least one condition, so that not everything is sent again.";
+    RESEND: "重发这 {} 条", "Resend these {}";
+    REASON: "事由", "Reason";
+    REASON_HINT: "写入审计日志", "Goes into the audit log";
+    REASON_MISSING: "未执行：请填写事由。", "Nothing was done: please give a reason.";
+    CHANGED: "未执行：符合条件的数量已由 {} 变为 {}，请再次确认。", "Nothing was done: {} fitted then, {} do now. Please confirm again.";
+    RESENT: "已安排重发：{} 条立即发送，{} 条排在同主题的前一条之后，{} 条正在发送中。", "Sent again: {} now, {} after others of their subjects, {} were being sent already.";
+    BACK: "全部通知", "All notices";
+}
+
+const PATH: &str = "/console/deliveries";
+const ROWS: usize = 50;
+const QUEUES_SHOWN: usize = 20;
+
+/// What the address asks for.
+#[derive(Debug, Default, Clone, Deserialize)]
+struct Wanted {
+    state: Option<String>,
+    kind: Option<String>,
+    subject: Option<String>,
+    partner: Option<String>,
+    before: Option<u64>,
+    /// What came of sending again: due, waiting, under way.
+    resent: Option<String>,
+}
+
+fn text(given: Option<&String>) -> Option<String> {
+    given.map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+impl Wanted {
+    fn filter(&self) -> Filter {
+        Filter {
+            id: None,
+            state: self.state.as_deref().and_then(NoticeState::from_name),
+            kind: text(self.kind.as_ref()),
+            subject: text(self.subject.as_ref()),
+            partner: text(self.partner.as_ref()),
+            before: self.before,
+        }
+    }
+
+    fn is_narrowed(&self) -> bool {
+        self.filter() != Filter { before: self.before, ..Filter::default() }
+    }
+
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let given =
+            [("state", &self.state), ("kind", &self.kind), ("subject", &self.subject), ("partner", &self.partner)];
+        given.into_iter().filter_map(|(name, value)| Some((name, text(value.as_ref())?))).collect()
+    }
+
+    fn address(&self, path: &str, before: Option<u64>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.pairs());
+        if let Some(before) = before {
+            query.append_pair("before", &before.to_string());
+        }
+        format!("{path}?{}", query.finish())
+    }
+}
+
+pub(super) fn routes() -> Router<Arc<Console>> {
+    Router::new()
+        .route(PATH, get(show))
+        .route("/console/deliveries/live", get(tail))
+        .route("/console/deliveries/resend", get(ask).post(resend))
+}
+
+/// What the list shows.
+struct Found {
+    queues: Vec<NoticeRecord>,
+    notices: Vec<NoticeRecord>,
+    next: Option<u64>,
+}
+
+fn find(console: &Console, wanted: &Wanted) -> Result<Found, Failure> {
+    let is_first = wanted.before.is_none() && !wanted.is_narrowed();
+    let queues = if is_first { console.desk.queues(QUEUES_SHOWN)? } else { Vec::new() };
+    let mut notices = console.desk.list(&wanted.filter(), ROWS + 1)?;
+    let more = notices.len() > ROWS;
+    notices.truncate(ROWS);
+    let next = notices.last().filter(|_| more).map(|last| last.id);
+    Ok(Found { queues, notices, next })
+}
+
+async fn show(
+    State(console): State<Arc<Console>>,
+    visit: Visit<need::Viewer>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Markup, Failure> {
+    let view = visit.view;
+    let asked = wanted.clone();
+    let found = console.read(move |console| find(console, &asked)).await?;
+    let live = wanted.before.is_none().then(|| wanted.address("/console/deliveries/live", None));
+    let content = html! {
+        header.page-head {
+            div { h1 { (view.t(Place::Deliveries.label())) } p.muted { (view.t(LEAD)) } }
+            @if view.may(Role::Operator) {
+                a.button href=(wanted.address("/console/deliveries/resend", None)) { (view.t(RESEND_ALL)) }
+            }
+        }
+        @if let Some(resent) = wanted.resent.as_deref().and_then(counts) {
+            (notice(Tone::Good, &view.with(RESENT, &[&resent[0], &resent[1], &resent[2]])))
+        }
+        (filter_form(&view, &console, &wanted, PATH))
+        div.live-part data-live=[live] { (lists(&view, &wanted, &found)) }
+    };
+    Ok(layout::page(&view, Some(Place::Deliveries), view.t(Place::Deliveries.label()), &content))
+}
+
+/// `due,waiting,under_way`.
+fn counts(text: &str) -> Option<[u64; 3]> {
+    let counts: Vec<u64> = text.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+    counts.try_into().ok()
+}
+
+async fn tail(
+    State(console): State<Arc<Console>>,
+    visit: Visit<need::Viewer>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Failure> {
+    let view = visit.view;
+    live(&console, move |console| {
+        let view = View { now: console.clock.now(), ..view.clone() };
+        Ok(lists(&view, &wanted, &find(console, &wanted)?))
+    })
+}
+
+fn lists(view: &View, wanted: &Wanted, found: &Found) -> Markup {
+    let older = found.next.map(|next| wanted.address(PATH, Some(next)));
+    let is_narrowed = wanted.is_narrowed();
+    html! {
+        @if wanted.before.is_none() && !is_narrowed {
+            section {
+                h2 { (view.t(QUEUES)) }
+                p.muted { (view.t(QUEUES_LEAD)) }
+                @if found.queues.is_empty() {
+                    (parts::empty(Icon::Check, view.t(NO_QUEUES), &html! { (view.t(NO_QUEUES_HINT)) }))
+                } @else { (table(view, &found.queues)) }
+            }
+            h2 { (view.t(ALL)) }
+        }
+        @if found.notices.is_empty() {
+            (parts::empty(Icon::Send, view.t(EMPTY), &html! { (view.t(EMPTY_HINT)) }))
+        } @else { (table(view, &found.notices)) }
+        (parts::older(view, older.as_deref()))
+    }
+}
+
+fn table(view: &View, notices: &[NoticeRecord]) -> Markup {
+    let columns = [NUMBER, STATE, KIND, SUBJECT, PARTNER, QUEUED, ATTEMPTS, LAST].map(|column| view.t(column));
+    let rows = html! { @for notice in notices { (row(view, &columns, notice)) } };
+    parts::table(&columns, &rows)
+}
+
+fn row(view: &View, columns: &[&str; 8], notice: &NoticeRecord) -> Markup {
+    let [number, state, kind, subject, partner, queued, attempts, last] = columns;
+    let address = format!("{PATH}/{}", notice.id);
+    html! {
+        tr data-open=(address) {
+            td data-label=(number) { a href=(address) { "#" (notice.id) } }
+            td data-label=(state) { (standing(view, notice)) }
+            td data-label=(kind) { (kind_name(view, &notice.kind)) }
+            td.wrap data-label=(subject) { (parts::code(&notice.subject)) }
+            td data-label=(partner) { (notice.partner) }
+            td data-label=(queued) { (parts::short_time(notice.created_at, view.now)) }
+            td.number data-label=(attempts) { (notice.attempts) }
+            td.wrap data-label=(last) { @if let Some((_, detail)) = &notice.last { (detail) } }
+        }
+    }
+}
+
+/// A state's chip.
+pub(super) fn state_chip(view: &View, state: NoticeState) -> Markup {
+    let (tone, name) = match state {
+        NoticeState::Pending => (Tone::Info, PENDING),
+        NoticeState::Delivered => (Tone::Good, DELIVERED),
+        NoticeState::Dead => (Tone::Bad, DEAD),
+        NoticeState::Skipped => (Tone::Quiet, SKIPPED),
+    };
+    chip(tone, view.t(name))
+}
+
+/// Where a notice stands, and what it holds up.
+pub(super) fn standing(view: &View, notice: &NoticeRecord) -> Markup {
+    html! {
+        (state_chip(view, notice.state))
+        @if let Some(behind) = notice.behind { " " span.muted { (view.with(BEHIND, &[&behind])) } }
+        @else if notice.leased { " " span.muted { (view.t(UNDER_WAY)) } }
+        @else if let Some(due) = notice.due_at.filter(|due| *due > view.now) {
+            " " span.muted { (view.t(DUE)) " " (parts::short_time(due, view.now)) }
+        }
+        @if notice.waiting > 0 { " " (chip(Tone::Warn, &view.with(WAITING, &[&notice.waiting]))) }
+    }
+}
+
+/// A kind's name: Chinese has words for it, English the ledger's.
+pub(super) fn kind_name(view: &View, kind: &str) -> Markup {
+    let known = NoticeKind::from_name(kind).filter(|_| view.language == Language::Chinese);
+    let label = known.and_then(|known| OUTBOUND.iter().find(|interface| interface.kind() == known));
+    html! {
+        @match label { Some(interface) => { span title=(kind) { (interface.label()) } } None => { (kind) } }
+    }
+}
+
+fn filter_form(view: &View, console: &Console, wanted: &Wanted, path: &str) -> Markup {
+    let states = NoticeState::ALL.map(|state| {
+        let name = match state {
+            NoticeState::Pending => PENDING,
+            NoticeState::Delivered => DELIVERED,
+            NoticeState::Dead => DEAD,
+            NoticeState::Skipped => SKIPPED,
+        };
+        (state.as_str(), view.t(name))
+    });
+    let kinds = OUTBOUND.iter().map(|interface| match view.language {
+        Language::Chinese => (interface.kind().as_str(), interface.label()),
+        Language::English => (interface.kind().as_str(), interface.kind().as_str()),
+    });
+    let partners = console.receivers();
+    let partners = partners.iter().map(|partner| (partner.as_str(), partner.as_str()));
+    html! {
+        form.filter method="get" action=(path) {
+            (choice(view, "state", view.t(STATE), states.into_iter(), wanted.state.as_deref()))
+            (choice(view, "kind", view.t(KIND), kinds, wanted.kind.as_deref()))
+            (choice(view, "partner", view.t(PARTNER), partners, wanted.partner.as_deref()))
+            div.field {
+                label for="subject" { (view.t(SUBJECT)) }
+                input #subject name="subject" value=[wanted.subject.as_deref()] maxlength="128" autocomplete="off"
+                    placeholder="policy:PBDI…";
+            }
+            div.field.field-button {
+                div.button-row {
+                    button.button type="submit" { (view.t(FILTER)) }
+                    a.quiet-button href=(path) { (view.t(CLEAR)) }
+                }
+            }
+        }
+    }
+}
+
+async fn ask(
+    State(console): State<Arc<Console>>,
+    visit: Visit<need::Operator>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Markup, Failure> {
+    asking(&console, &visit.view, wanted, None).await
+}
+
+/// The page that counts, and asks.
+async fn asking(console: &Arc<Console>, view: &View, wanted: Wanted, said: Option<Markup>) -> Result<Markup, Failure> {
+    let wanted = Wanted { before: None, ..wanted };
+    let filter = wanted.filter();
+    let count = if wanted.is_narrowed() {
+        Some(console.read(move |console| Ok(console.desk.count(&filter)?)).await?)
+    } else {
+        None
+    };
+    let content = html! {
+        header.page-head {
+            div {
+                p { a.back href=(wanted.address(PATH, None)) { (icon(Icon::Back)) (view.t(BACK)) } }
+                h1 { (view.t(RESEND_TITLE)) }
+            }
+        }
+        @if let Some(said) = said { (said) }
+        (filter_form(view, console, &wanted, "/console/deliveries/resend"))
+        @match count {
+            None => { (notice(Tone::Info, view.t(RESEND_FILTER))) }
+            Some(0) => { (notice(Tone::Info, view.t(RESEND_NONE))) }
+            Some(count) => { (confirmation(view, &wanted, count)) }
+        }
+    };
+    Ok(layout::page(view, Some(Place::Deliveries), view.t(RESEND_TITLE), &content))
+}
+
+fn confirmation(view: &View, wanted: &Wanted, count: u64) -> Markup {
+    let form = html! {
+        p.muted { (view.t(RESEND_HINT)) }
+        form.narrow-form method="post" action="/console/deliveries/resend" {
+            (form_token(view))
+            @for (name, value) in wanted.pairs() { input type="hidden" name=(name) value=(value); }
+            input type="hidden" name="count" value=(count);
+            div.field {
+                label for="reason" { (view.t(REASON)) }
+                input #reason name="reason" required minlength="2" maxlength="200" autocomplete="off";
+                p.field-hint { (view.t(REASON_HINT)) }
+            }
+            button.button.primary.filled type="submit" { (view.with(RESEND, &[&count])) }
+        }
+    };
+    parts::card(&view.with(RESEND_COUNT, &[&count]), &form)
+}
+
+#[derive(Debug, Deserialize)]
+struct Resend {
+    state: Option<String>,
+    kind: Option<String>,
+    subject: Option<String>,
+    partner: Option<String>,
+    /// How many fitted when it was asked.
+    count: u64,
+    reason: String,
+}
+
+async fn resend(
+    State(console): State<Arc<Console>>,
+    Order { view, content, .. }: Order<need::Operator, Resend>,
+) -> Result<Response, Failure> {
+    let Resend { state, kind, subject, partner, count, reason: given } = content;
+    let wanted = Wanted { state, kind, subject, partner, before: None, resent: None };
+    if !wanted.is_narrowed() {
+        return Err(Failure::Unreadable);
+    }
+    let Some(reason) = reason(&given) else {
+        let missing = notice(Tone::Bad, view.t(REASON_MISSING));
+        return Ok(axum::response::IntoResponse::into_response(asking(&console, &view, wanted, Some(missing)).await?));
+    };
+    let filter = wanted.filter();
+    let subject: Vec<String> = wanted.pairs().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let entry = AuditEntry { detail: count.to_string(), ..view.does(Action::NoticesResent, subject.join(" "), reason) };
+    let done = console
+        .read(move |console| {
+            let now = console.desk.count(&filter)?;
+            // What was asked about is what is done: a filter that meanwhile fits more is asked about again.
+            if now > count {
+                return Ok(Err(now));
+            }
+            console.store.record(&entry)?;
+            Ok(Ok(console.desk.resend(&filter)?))
+        })
+        .await?;
+    match done {
+        Ok(resent) => {
+            let address = format!("{PATH}?resent={},{},{}", resent.due, resent.waiting, resent.under_way);
+            Ok(to(&address))
+        }
+        Err(now) => {
+            let changed = notice(Tone::Warn, &view.with(CHANGED, &[&count, &now]));
+            let page = asking(&console, &view, wanted, Some(changed)).await?;
+            Ok(axum::response::IntoResponse::into_response(page))
+        }
+    }
+}
