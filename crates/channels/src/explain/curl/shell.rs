@@ -13,9 +13,12 @@ pub(super) fn words(command: &str) -> Result<Vec<Vec<u8>>, CurlError> {
     Ok(reader.words)
 }
 
-/// Carets at the ends of lines or before quotes are written by nobody but `cmd`'s users and browsers on Windows.
+/// `cmd` knows no single quotes; carets before its quotes or at the ends of lines are written by nobody else.
 fn is_windows(command: &str) -> bool {
-    command.contains("^\"") || command.lines().any(|line| line.trim_end().ends_with('^'))
+    let first = command.find(['\'', '"']);
+    let before = first.and_then(|at| command.get(..at)).unwrap_or(command);
+    let is_single = first.is_some_and(|at| command.get(at..).is_some_and(|rest| rest.starts_with('\'')));
+    !is_single && (before.ends_with('^') || command.lines().any(|line| line.trim_end().ends_with('^')))
 }
 
 struct Reader<'a> {
