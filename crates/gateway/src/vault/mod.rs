@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
-use xaes_256_gcm::aead::{Aead, Payload};
+use xaes_256_gcm::aead::{Aead, AeadInOut, Payload};
 use xaes_256_gcm::{Key, Nonce, Xaes256Gcm};
 
 use baoqiao_domain::idempotency::Fingerprint;
@@ -22,6 +22,7 @@ use keyring::{KeyId, Keyring};
 
 const FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
 
 /// Random bytes for nonces: the operating system's, or a test's.
 pub type Entropy = fn(&mut [u8]) -> Result<(), getrandom::Error>;
@@ -162,15 +163,19 @@ impl Vault {
         let (id, cipher) = &self.current;
         let mut nonce = [0; NONCE_BYTES];
         (self.entropy)(&mut nonce)?;
-        let payload = Payload { msg: plain, aad: purpose.label() };
-        let ciphertext = cipher.encrypt(&Nonce::from(nonce), payload).map_err(|_| VaultError::TooLong(plain.len()))?;
+        let too_long = || VaultError::TooLong(plain.len());
         let id = id.as_str().as_bytes();
-        let mut bytes = Vec::with_capacity(2 + id.len() + NONCE_BYTES + ciphertext.len());
+        // Sealed where it is to lie: a message is copied once.
+        let head_bytes = 2 + id.len() + NONCE_BYTES;
+        let mut bytes = Vec::with_capacity(head_bytes + plain.len() + TAG_BYTES);
         bytes.push(FORMAT);
         bytes.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
         bytes.extend_from_slice(id);
         bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(&ciphertext);
+        bytes.extend_from_slice(plain);
+        let place = bytes.get_mut(head_bytes..).unwrap_or_default();
+        let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), purpose.label(), place.into());
+        bytes.extend_from_slice(&tag.map_err(|_| too_long())?);
         Ok(Sealed(bytes.into()))
     }
 

@@ -11,7 +11,11 @@ use super::rows::{millis, to_json};
 use crate::ledger::store::AcceptedRow;
 
 /// How many policies share a segment of the blind index, as a power of two.
-pub(super) const SEGMENT_BITS: u32 = 16;
+///
+/// A segment's pages are what a batch scatters its digests over, each of them written to the log: with some thirty pages,
+/// a batch shares them. A search looks once into each segment, five thousand of them at ten million policies. The number
+/// of a segment only ever gets larger by a smaller power, so that rows written under another one are found all the same.
+pub(super) const SEGMENT_BITS: u32 = 11;
 
 /// Writes one change of an accepted message.
 pub(super) fn write(transaction: &Transaction<'_>, row: &AcceptedRow, change: &Change) -> rusqlite::Result<()> {

@@ -45,7 +45,7 @@ CREATE TABLE policies (
   CONSTRAINT period_is_not_empty CHECK (effect_ms < expire_ms)
 ) STRICT;
 
--- The blind index, in segments of 65,536 policies: digests are random, and so they are random only among the
+-- The blind index, in segments of some policies each: digests are random, and so they are random only among the
 -- newest pages. A search looks once into each segment.
 CREATE TABLE people (
   segment INTEGER NOT NULL,
