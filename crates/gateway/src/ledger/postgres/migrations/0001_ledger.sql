@@ -314,6 +314,9 @@ CREATE INDEX notices_by_subject ON notices (bucket, subject, ordinal);
 CREATE INDEX notices_by_id ON notices (id);
 CREATE INDEX notices_by_cause ON notices (cause_message_id) WHERE cause_message_id IS NOT NULL;
 CREATE INDEX notices_dead ON notices (id) WHERE state = 'dead';
+-- As people look through it: of a kind or a partner there may be one notice in a million.
+CREATE INDEX notices_by_kind ON notices (kind, id);
+CREATE INDEX notices_by_partner ON notices (partner, id);
 
 -- One row a subject that has ever had notices: whoever queues or closes one locks it first, so that no notice is left
 -- waiting for one that has just been closed.
