@@ -14,6 +14,7 @@ use baoqiao_gateway::ledger::feed::Feed;
 use baoqiao_gateway::ledger::store::{Decide, Loaded, NumberBlock, Store, StoreError, Wanted};
 use baoqiao_gateway::ledger::{Committer, Ledger, Rules};
 use baoqiao_gateway::outbox::Wake;
+use baoqiao_gateway::statistics::Meter;
 use baoqiao_gateway::vault::{Link, Vault};
 
 /// Finds nothing and keeps nothing.
@@ -67,6 +68,7 @@ fn inbound(config: &Config, ledger: Ledger, vault: Arc<Vault>) -> Inbound {
         deadlines: config.deadlines.clone(),
         strangers: Allowance::new(config.traffic.stranger_records_per_minute),
         bodies: BodyBudget::new(32 * 1_024),
+        meter: Arc::new(Meter::new("ceiling".to_owned())),
     }
 }
 

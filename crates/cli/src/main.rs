@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{demo, doctor, find, init, messages, outbox, serve, sign, simulate, user};
+use commands::{demo, doctor, find, init, messages, outbox, reindex, serve, sign, simulate, user};
 
 /// Calls make many short-lived allocations on several threads at once, where the system's allocator spends a
 /// tenth of the processor.
@@ -33,6 +33,7 @@ enum Command {
     Messages(messages::Args),
     Outbox(outbox::Args),
     User(user::Args),
+    Reindex(reindex::Args),
     Doctor(doctor::Args),
     Simulate(simulate::Args),
     Sign(sign::Args),
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Find(args) => find::run(&args),
         Command::Messages(args) => messages::run(&args),
         Command::Outbox(args) => outbox::run(&args),
+        Command::Reindex(args) => reindex::run(&args),
         Command::User(args) => user::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),

@@ -105,6 +105,9 @@ decimal_newtype! {
 }
 
 impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
     /// Amount × rate, exact.
     #[must_use]
     pub fn times(self, rate: Rate) -> Self {

@@ -140,14 +140,18 @@ pub enum PersonKeyKind {
     LicenseNo,
     /// A telephone number.
     Phone,
+    /// The whole name of a person or company.
+    Name,
 }
 
 /// A value by which a party is found again, spelt so that two spellings of one number are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PersonKey {
-    /// What kind of number it is.
+    /// What kind of value it is.
     pub kind: PersonKeyKind,
-    /// The number without blanks and hyphens, letters in upper case, a phone without the country code 86.
+    /// A number without blanks and hyphens, letters in upper case, a phone without the country code 86; a name with its
+    /// letters in upper case, full-width ones as narrow ones, single blanks within
+    /// where it has Latin letters, and none elsewhere.
     pub value: String,
 }
 
@@ -168,6 +172,21 @@ impl PersonKey {
         };
         (!local.is_empty()).then_some(Self { kind: PersonKeyKind::Phone, value: local.to_owned() })
     }
+
+    /// The key of a whole name; `None` for an empty one. The dots that stand between the parts of a name, which
+    /// platforms write in many ways, are one.
+    pub fn name(text: &str) -> Option<Self> {
+        let narrow = text.chars().map(|c| match c {
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+            '\u{2022}' | '\u{2027}' | '\u{30fb}' | '\u{ff65}' | '\u{22c5}' => '\u{b7}',
+            _ => c,
+        });
+        let upper: String = narrow.flat_map(char::to_uppercase).collect();
+        // Chinese names are written with and without blanks between their parts.
+        let between = if upper.bytes().any(|byte| byte.is_ascii_alphabetic()) { " " } else { "" };
+        let value = upper.split_whitespace().collect::<Vec<_>>().join(between);
+        (!value.is_empty()).then_some(Self { kind: PersonKeyKind::Name, value })
+    }
 }
 
 fn compact(text: &str) -> String {
@@ -175,20 +194,23 @@ fn compact(text: &str) -> String {
 }
 
 impl Person {
-    /// The numbers by which the person is found again.
+    /// The numbers and the name by which the person is found again.
     pub fn keys(&self) -> impl Iterator<Item = PersonKey> {
         let license = self.person_license_no.as_deref().and_then(PersonKey::license_no);
         let phone = self.person_phone.as_deref().and_then(PersonKey::phone);
-        license.into_iter().chain(phone)
+        let name = self.person_name.as_deref().and_then(PersonKey::name);
+        license.into_iter().chain(phone).chain(name)
     }
 }
 
 impl Company {
-    /// The numbers by which the company and its legal person are found again.
+    /// The numbers and names by which the company and its legal person are found again.
     pub fn keys(&self) -> impl Iterator<Item = PersonKey> {
         let licenses = [&self.company_license_no, &self.legal_person_license_no];
         let phone = self.company_phone.as_deref().and_then(PersonKey::phone);
-        licenses.into_iter().flatten().filter_map(|no| PersonKey::license_no(no)).chain(phone)
+        let names = [&self.company_name, &self.legal_person_name];
+        let names = names.into_iter().flatten().filter_map(|name| PersonKey::name(name));
+        licenses.into_iter().flatten().filter_map(|no| PersonKey::license_no(no)).chain(phone).chain(names)
     }
 }
 
@@ -214,6 +236,11 @@ mod tests {
         assert_eq!(PersonKey::license_no("11010119900307123x"), PersonKey::license_no("110101 19900307 123X"));
         assert_ne!(PersonKey::license_no("13912312323"), PersonKey::phone("13912312323"));
         assert_eq!(PersonKey::phone("  "), None);
+        assert_eq!(PersonKey::name(" 阿依古丽•买买提 "), PersonKey::name("阿依古丽·买买提"));
+        assert_eq!(PersonKey::name("Li  Ｓi"), PersonKey::name("LI SI"));
+        assert_eq!(PersonKey::name("张 𬭎三"), PersonKey::name("张𬭎三"));
+        assert_ne!(PersonKey::name("𠮷田"), PersonKey::name("吉田"));
+        assert_eq!(PersonKey::name("\u{3000}"), None);
     }
 
     #[test]

@@ -17,15 +17,17 @@ use crate::documents::{Documents, Links};
 use crate::http::api::{Api, ApiLimits, ApiParts};
 use crate::http::console::{Console, ConsoleParts};
 use crate::http::{Allowance, BodyBudget, Front, Inbound, InboundLimits, Parts, Server, ServerLimits, router};
-use crate::ledger::backend::{Backend, Readers};
+use crate::ledger::backend::{Backend, ConsoleTables, Readers};
 use crate::ledger::feed::Feed;
 use crate::ledger::lists::Lists;
+use crate::ledger::names::NameIndex;
 use crate::ledger::postgres::Sequencer;
 use crate::ledger::resends::ResendLog;
 use crate::ledger::store::{Reader, Store, StoreError};
 use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules};
 use crate::outbox::store::OutboxStore;
 use crate::outbox::{Desk, HttpTransport, Tools, Wake, Worker};
+use crate::statistics::{Figures, Keeper, Meter};
 use crate::tls::{Tls, TlsError};
 use crate::vault::Vault;
 use crate::vault::keyring::{Keyring, KeyringError};
@@ -95,6 +97,7 @@ pub struct Gateway {
     feed: Feed,
     worker: Worker,
     sequencing: Option<Sequencing>,
+    keeper: Option<Keeper>,
     committer: Committer,
 }
 
@@ -152,7 +155,7 @@ struct Ledgers {
     worker: Box<dyn OutboxStore>,
     desk: Box<dyn OutboxStore>,
     resends: Box<dyn ResendLog>,
-    console: Option<Arc<dyn ConsoleStore>>,
+    console: Option<ConsoleTables>,
     sequencer: Option<Sequencer>,
 }
 
@@ -185,7 +188,23 @@ impl Ledgers {
 pub fn open_console(config: &Config) -> Result<Arc<dyn ConsoleStore>, StartError> {
     let vault = load_vault(config)?;
     let backend = Backend::open(&config.ledger.url, &vault).map_err(failed(config))?;
-    backend.console().map_err(failed(config))
+    Ok(backend.console().map_err(failed(config))?.store)
+}
+
+/// The index of names of a configured ledger, with its keys; a gateway may be running on it.
+///
+/// # Errors
+/// When the keys or the ledger do not open.
+pub fn open_names(config: &Config) -> Result<(Arc<dyn NameIndex>, Arc<Vault>), StartError> {
+    let vault = load_vault(config)?;
+    let backend = Backend::open(&config.ledger.url, &vault).map_err(failed(config))?;
+    Ok((backend.console().map_err(failed(config))?.names, vault))
+}
+
+/// Writes down what a meter counts, where figures are shown.
+fn keeper(tables: Option<&ConsoleTables>, meter: &Arc<Meter>, clock: &Arc<dyn Clock>) -> Option<Keeper> {
+    let store = Arc::clone(&tables?.figures);
+    Some(Keeper { meter: Arc::clone(meter), store, clock: Arc::clone(clock) })
 }
 
 /// What the API and the console both work with.
@@ -219,13 +238,16 @@ fn api(config: &Config, resends: Box<dyn ResendLog>, shared: &Shared) -> Api {
 
 fn console(
     config: &Config,
-    store: Arc<dyn ConsoleStore>,
+    tables: ConsoleTables,
+    meter: &Arc<Meter>,
     inbound: &Arc<Inbound>,
     documents: &Arc<Documents>,
     shared: &Shared,
 ) -> Console {
     Console::new(ConsoleParts {
-        store,
+        store: tables.store,
+        finder: tables.finder,
+        figures: Figures::new(tables.figures, Arc::clone(meter)),
         ledger: shared.ledger.clone(),
         reader: Arc::clone(&shared.reader),
         lists: Arc::clone(&shared.lists),
@@ -321,6 +343,9 @@ impl Gateway {
             feed: written.clone(),
             webhooks: config.webhooks.iter().map(|webhook| webhook.endpoint.clone()).collect(),
         };
+        // A name of this process alone.
+        let meter = Arc::new(Meter::new(format!("{:016x}", getrandom::u64().unwrap_or_default())));
+        let keeper = keeper(ledgers.console.as_ref(), &meter, &clock);
         let sequencing = ledgers.sequencer.map(|sequencer| Sequencing {
             sequencer,
             written,
@@ -344,12 +369,23 @@ impl Gateway {
             making: Arc::new(tokio::sync::Semaphore::new(DOCUMENTS_AT_ONCE)),
             deadline: config.server.request_deadline,
         });
-        let inbound = Arc::new(inbound(&config, ledger.clone(), Arc::clone(&vault), catalogue, Arc::clone(&clock)));
         let shared = Shared { ledger: ledger.clone(), reader, lists, desk, feed: feed.clone(), links, vault, clock };
-        let console = ledgers.console.map(|store| console(&config, store, &inbound, &documents, &shared));
+        let inbound = Arc::new(inbound(&config, &shared, catalogue, Arc::clone(&meter)));
+        let console = ledgers.console.map(|tables| console(&config, tables, &meter, &inbound, &documents, &shared));
         let api = api(&config, ledgers.resends, &shared);
         let parts = Parts { inbound, documents, api: Arc::new(api), console, ledger: ledger.clone() };
-        Ok(Self { server, address, public_url, router: router(parts), ledger, feed, worker, sequencing, committer })
+        Ok(Self {
+            server,
+            address,
+            public_url,
+            router: router(parts),
+            ledger,
+            feed,
+            worker,
+            sequencing,
+            keeper,
+            committer,
+        })
     }
 
     /// The address that it listens on.
@@ -368,7 +404,13 @@ impl Gateway {
     /// When the committer ended before it was told to: nothing could be answered any more, and whoever runs the
     /// process should start it again.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), CommitterPanicked> {
-        let Self { server, router, ledger, feed, worker, sequencing, committer, .. } = self;
+        let Self { server, router, ledger, feed, worker, sequencing, keeper, committer, .. } = self;
+        let (counted, stop_keeper) = tokio::sync::oneshot::channel::<()>();
+        let keeper = keeper.map(|keeper| {
+            tokio::spawn(keeper.run(async {
+                let _ = stop_keeper.await;
+            }))
+        });
         let (served, stop_worker) = tokio::sync::oneshot::channel::<()>();
         let worker = tokio::spawn(worker.run(async {
             // A sender that is gone says the same.
@@ -387,6 +429,12 @@ impl Gateway {
         };
         server.serve(router, stop_or_end).await;
         let _ = served.send(());
+        let _ = counted.send(());
+        if let Some(keeper) = keeper
+            && keeper.await.is_err()
+        {
+            tracing::error!("the figures could not be waited for");
+        }
         if worker.await.is_err() {
             tracing::error!("the outbox could not be waited for");
         }
@@ -418,10 +466,9 @@ async fn listen(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Server, Sock
 
 fn inbound(
     config: &Config,
-    ledger: Ledger,
-    vault: Arc<Vault>,
+    shared: &Shared,
     catalogue: Arc<baoqiao_domain::product::Catalogue>,
-    clock: Arc<dyn Clock>,
+    meter: Arc<Meter>,
 ) -> Inbound {
     let limits = InboundLimits {
         body_bytes: config.server.body_limit_bytes,
@@ -432,12 +479,13 @@ fn inbound(
     Inbound {
         access: Arc::new(config.access.clone()),
         catalogue,
-        ledger,
-        vault,
-        clock,
+        ledger: shared.ledger.clone(),
+        vault: Arc::clone(&shared.vault),
+        clock: Arc::clone(&shared.clock),
         limits,
         deadlines: config.deadlines.clone(),
         strangers: Allowance::new(config.traffic.stranger_records_per_minute),
         bodies: BodyBudget::new(BODIES_KIB),
+        meter,
     }
 }

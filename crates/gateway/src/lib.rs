@@ -13,5 +13,6 @@ pub mod http;
 pub mod ledger;
 pub mod outbox;
 pub mod record;
+pub mod statistics;
 pub mod tls;
 pub mod vault;

@@ -6,6 +6,7 @@ pub(crate) mod find;
 pub(crate) mod init;
 pub(crate) mod messages;
 pub(crate) mod outbox;
+pub(crate) mod reindex;
 pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod simulate;

@@ -163,6 +163,11 @@ impl Documents {
         read.map_err(|_| DocumentError::CutOff)?
     }
 
+    /// A product's name; its code where no product of that code is configured.
+    pub fn product_name<'a>(&'a self, code: &'a str) -> &'a str {
+        self.catalogue.product(code).map_or(code, |product| &product.name)
+    }
+
     fn find(&self, policy_no: &PolicyNumber) -> Result<Found, DocumentError> {
         let Some(record) = self.reader.policy(policy_no)? else { return Ok(Found::Nothing) };
         if let Some(kept) = self.reader.document(policy_no)? {

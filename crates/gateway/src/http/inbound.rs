@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::ledger::store::{Arrival, Verdict};
 use crate::ledger::{Answered, Asked, Ledger, Stranger, Submission};
 use crate::record;
+use crate::statistics::{Ending, Meter};
 use crate::vault::{Purpose, Vault, VaultError};
 
 /// Bounds on what a caller may cost.
@@ -64,6 +65,8 @@ pub struct Inbound {
     pub strangers: Allowance,
     /// Room for bodies.
     pub bodies: BodyBudget,
+    /// Counts calls.
+    pub meter: Arc<Meter>,
 }
 
 /// One call on its way through.
@@ -136,7 +139,13 @@ impl Inbound {
             Some(refusal) => self.refuse_unread(&call, refusal),
             None => self.answer(&call).await,
         };
-        if let Trace::Logged { suppressed } = trace {
+        let (ending, suppressed) = match trace {
+            Trace::Settled => (Ending::Settled(answered.verdict), Some(0)),
+            Trace::Disbelieved { suppressed } => (Ending::Disbelieved, suppressed),
+        };
+        let interface = call.interface.map_or(channel.name(), Interface::scope);
+        self.meter.record(interface, ending, call.received_at, started.elapsed());
+        if let Some(suppressed) = suppressed {
             log(&call, &answered, suppressed, started.elapsed());
         }
         response(answered.reply)
@@ -164,7 +173,7 @@ impl Inbound {
 
     async fn answer(&self, call: &Call) -> (Answered, Trace) {
         match call.channel.authenticate(&call.raw, &call.origin, &self.access, call.received_at) {
-            Ok(verified) => (self.settle(call, &verified).await, Trace::Logged { suppressed: 0 }),
+            Ok(verified) => (self.settle(call, &verified).await, Trace::Settled),
             Err(refusal) => self.refuse_unread(call, refusal),
         }
     }
@@ -178,7 +187,7 @@ impl Inbound {
         }
         let result = Err(refusal);
         let answered = Answered { reply: call.reply(&result, self.clock.now()), verdict: Verdict::Refused, result };
-        (answered, allowed.map_or(Trace::None, |suppressed| Trace::Logged { suppressed }))
+        (answered, Trace::Disbelieved { suppressed: allowed })
     }
 
     fn record_stranger(&self, call: &Call, refusal: &Refusal) {
@@ -246,10 +255,12 @@ impl Inbound {
     }
 }
 
-/// Whether a call is logged. Strangers' calls are as far as their allowance goes, with a count of those that were not.
+/// What is said of a call besides its answer.
 enum Trace {
-    Logged { suppressed: u64 },
-    None,
+    /// Its caller was believed: it is logged.
+    Settled,
+    /// A stranger's: logged as far as their allowance goes, with a count of those that were not; `None` beyond it.
+    Disbelieved { suppressed: Option<u64> },
 }
 
 /// Why a body was not read.

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::finding::Finder;
 use super::lists::Lists;
+use super::names::NameIndex;
 use super::postgres::{Postgres, PostgresReader, Sequencer};
 use super::resends::ResendLog;
 use super::sqlite::{self, Gate, SqliteConsole, SqliteOutbox, SqliteReader, SqliteResends, SqliteStore};
@@ -12,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::LedgerUrl;
 use crate::console::store::ConsoleStore;
 use crate::outbox::store::OutboxStore;
+use crate::statistics::store::FigureStore;
 use crate::vault::Vault;
 
 /// A ledger that is open. Everything that its methods make may block, and is not to be used on a thread that drives
@@ -43,6 +46,18 @@ pub struct Readers {
     pub reader: Arc<dyn Reader>,
     /// Lists and events.
     pub lists: Arc<dyn Lists>,
+}
+
+/// What the console asks of a ledger.
+pub struct ConsoleTables {
+    /// Users, sessions, the audit log.
+    pub store: Arc<dyn ConsoleStore>,
+    /// Figures.
+    pub figures: Arc<dyn FigureStore>,
+    /// What is no policy.
+    pub finder: Arc<dyn Finder>,
+    /// Names of older policies' parties.
+    pub names: Arc<dyn NameIndex>,
 }
 
 impl Backend {
@@ -128,14 +143,14 @@ impl Backend {
         }
     }
 
-    /// The console's users, sessions and audit log, on connections of their own.
+    /// What the console asks of a ledger, on connections of its own.
     ///
     /// # Errors
     /// When they cannot be opened.
-    pub fn console(&self) -> Result<Arc<dyn ConsoleStore>, StoreError> {
+    pub fn console(&self) -> Result<ConsoleTables, StoreError> {
         match self {
-            Self::Sqlite { path, gate, .. } => Ok(Arc::new(SqliteConsole::open(path, gate.clone())?)),
-            Self::Postgres { database, .. } => Ok(Arc::new(database.console()?)),
+            Self::Sqlite { path, gate, .. } => Ok(tables(Arc::new(SqliteConsole::open(path, gate.clone())?))),
+            Self::Postgres { database, .. } => Ok(tables(Arc::new(database.console()?))),
         }
     }
 
@@ -148,6 +163,15 @@ impl Backend {
             Self::Sqlite { .. } => Ok(None),
             Self::Postgres { database, .. } => database.sequencer(clock).map(Some),
         }
+    }
+}
+
+fn tables(console: Arc<impl ConsoleStore + FigureStore + Finder + NameIndex + 'static>) -> ConsoleTables {
+    ConsoleTables {
+        store: Arc::clone(&console) as Arc<dyn ConsoleStore>,
+        figures: Arc::clone(&console) as Arc<dyn FigureStore>,
+        finder: Arc::clone(&console) as Arc<dyn Finder>,
+        names: console,
     }
 }
 

@@ -8,8 +8,10 @@ pub mod backend;
 mod batch;
 mod committer;
 pub mod feed;
+pub mod finding;
 pub mod lists;
 mod marks;
+pub mod names;
 pub mod postgres;
 mod pulse;
 pub mod resends;
@@ -304,6 +306,13 @@ impl Ledger {
             true
         };
         tokio::time::timeout(PROBE_PATIENCE, all).await.unwrap_or(false)
+    }
+
+    /// Whether the ledger took its last batches; nothing is asked of it.
+    pub fn seems_writable(&self) -> bool {
+        let is_well =
+            |lane: &Lane| !lane.tasks.is_closed() && lane.pulse.is_writable() && !lane.pulse.is_vain(Duration::ZERO);
+        self.lanes.iter().all(is_well)
     }
 
     /// Completes when a committer has ended, of itself or because it was told to.

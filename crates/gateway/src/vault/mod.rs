@@ -44,6 +44,8 @@ pub enum Purpose {
     Notice,
     /// What was answered to a notice.
     NoticeResponse,
+    /// What an address of the console says to nobody else.
+    Address,
     /// The mark by which a ledger knows its keys.
     KeyCheck,
 }
@@ -58,6 +60,7 @@ impl Purpose {
             Self::Document => b"baoqiao document",
             Self::Notice => b"baoqiao notice",
             Self::NoticeResponse => b"baoqiao notice response",
+            Self::Address => b"baoqiao address",
             Self::KeyCheck => b"baoqiao key check",
         }
     }
@@ -214,6 +217,7 @@ impl Vault {
         let kind: &[u8] = match key.kind {
             PersonKeyKind::LicenseNo => b"license-no",
             PersonKeyKind::Phone => b"phone",
+            PersonKeyKind::Name => b"name",
         };
         let digest = Self::keyed_digest(&self.index_mac, &[b"person", kind, key.value.as_bytes()]);
         let mut short = [0; 16];

@@ -11,6 +11,7 @@
 
 mod access;
 mod assets;
+mod chart;
 mod cookies;
 mod explanation;
 mod failure;
@@ -24,9 +25,11 @@ mod pages;
 mod parts;
 mod preferences;
 mod sign_in;
+mod ticket;
 mod traffic;
 mod trial;
 mod view;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,9 +49,11 @@ use crate::documents::Documents;
 use crate::explainer::Explainer;
 use crate::ledger::Ledger;
 use crate::ledger::feed::Feed;
+use crate::ledger::finding::Finder;
 use crate::ledger::lists::Lists;
 use crate::ledger::store::Reader;
 use crate::outbox::Desk;
+use crate::statistics::Figures;
 use crate::vault::{Entropy, Vault};
 use failure::Failure;
 
@@ -62,6 +67,10 @@ pub struct ConsoleParts {
     pub reader: Arc<dyn Reader>,
     /// Lists.
     pub lists: Arc<dyn Lists>,
+    /// Looks for what is no policy.
+    pub finder: Arc<dyn Finder>,
+    /// How the gateway does.
+    pub figures: Figures,
     /// The outbox.
     pub desk: Desk,
     /// The way in for calls, for trying some.
@@ -94,6 +103,8 @@ pub struct Console {
     ledger: Ledger,
     reader: Arc<dyn Reader>,
     lists: Arc<dyn Lists>,
+    finder: Arc<dyn Finder>,
+    figures: Figures,
     desk: Desk,
     inbound: Arc<Inbound>,
     documents: Arc<Documents>,
@@ -120,6 +131,8 @@ impl Console {
             ledger: parts.ledger,
             reader: parts.reader,
             lists: parts.lists,
+            finder: parts.finder,
+            figures: parts.figures,
             desk: parts.desk,
             inbound: parts.inbound,
             documents: parts.documents,

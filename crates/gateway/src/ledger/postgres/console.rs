@@ -30,7 +30,15 @@ impl PostgresConsole {
         Ok(Self { writer: Mutex::new(Connection::new(writing)?), readers: Pool::new(reading, READERS) })
     }
 
-    fn write<T>(
+    pub(super) fn read<T>(
+        &self,
+        context: &'static str,
+        work: impl AsyncFnMut(&Database) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        self.readers.read(context, work)
+    }
+
+    pub(super) fn write<T>(
         &self,
         context: &'static str,
         work: impl AsyncFnMut(&Database) -> Result<T, Failure>,

@@ -8,7 +8,7 @@ use super::rows::known;
 use crate::ledger::store::StoreError;
 
 /// Every step, in order; the number of steps is the schema's version. Steps are added, never changed.
-const STEPS: &[&str] = &[include_str!("migrations/0001_ledger.sql")];
+const STEPS: &[&str] = &[include_str!("migrations/0001_ledger.sql"), include_str!("migrations/0002_figures.sql")];
 
 /// What makes it quicker where the database knows it, and what the ledger can do without.
 const TUNING: [&str; 5] = [

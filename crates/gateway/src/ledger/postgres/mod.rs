@@ -8,6 +8,8 @@ mod changes;
 mod claims;
 mod connection;
 mod console;
+mod figures;
+mod finding;
 mod lists;
 mod load;
 mod migrations;

@@ -137,7 +137,7 @@ fn two_gateways_migrate_one_new_database_at_once() {
             one.join().unwrap().unwrap();
         }
     });
-    assert_eq!(database.count("SELECT version FROM schema_version"), 1);
+    assert_eq!(database.count("SELECT version FROM schema_version"), 2);
     database.execute("UPDATE schema_version SET version = 99").unwrap();
     assert!(off_runtime(run).unwrap_err().to_string().contains("it needs a newer baoqiao"));
 }

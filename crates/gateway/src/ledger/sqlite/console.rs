@@ -38,7 +38,15 @@ impl SqliteConsole {
         Ok(Self { writer: Mutex::new(connect(path)?), gate, reader: SqliteReader::new(path.to_owned()) })
     }
 
-    fn write<T>(
+    pub(super) fn read<T>(
+        &self,
+        context: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.reader.read(context, query)
+    }
+
+    pub(super) fn write<T>(
         &self,
         context: &'static str,
         synced: bool,

@@ -14,6 +14,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0006_console.sql"),
     include_str!("migrations/0007_traffic.sql"),
     include_str!("migrations/0008_deliveries.sql"),
+    include_str!("migrations/0009_figures.sql"),
 ];
 
 /// Brings the schema up to date.

@@ -2,9 +2,12 @@
 
 mod changes;
 mod console;
+mod figures;
+mod finding;
 mod lists;
 mod load;
 mod migrations;
+mod names;
 mod outbox;
 mod reader;
 mod resends;

@@ -78,11 +78,13 @@ impl Reader for SqliteReader {
             "WITH RECURSIVE segments (segment) AS ( \
                SELECT (SELECT max(sequence) FROM policies) >> {SEGMENT_BITS} \
                UNION ALL SELECT segment - 1 FROM segments WHERE segment > 0) \
-             SELECT {POLICY_COLUMNS} FROM segments s \
-             CROSS JOIN people i ON i.segment = s.segment AND i.digest = ? \
-             JOIN policies p ON p.sequence = i.policy_sequence \
+             SELECT {POLICY_COLUMNS} FROM ( \
+               SELECT i.policy_sequence FROM segments s \
+               CROSS JOIN people i ON i.segment = s.segment AND i.digest = ? \
+               ORDER BY i.policy_sequence DESC LIMIT ?) newest \
+             JOIN policies p ON p.sequence = newest.policy_sequence \
              JOIN answers a ON a.message_id = p.content_id \
-             ORDER BY p.sequence DESC LIMIT ?"
+             ORDER BY p.sequence DESC"
         );
         self.read("reading a person's policies", |connection| {
             let mut statement = connection.prepare_cached(&query)?;

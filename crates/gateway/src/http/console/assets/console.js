@@ -79,16 +79,21 @@
     if (act() !== false) event.preventDefault();
   });
 
-  // A part that says where its news comes from is kept up to date by the server.
+  // A part that says where its news comes from is kept up to date by the server. One that was and is refused from now
+  // on belongs to a session that has ended: the page says so itself.
   for (const part of document.querySelectorAll("[data-live]")) {
     const source = new EventSource(part.dataset.live);
+    let wasLive = false;
     source.addEventListener("part", (event) => {
+      wasLive = true;
       const current = rows().findIndex((row) => "current" in row.dataset);
       part.innerHTML = event.data;
       if (current >= 0 && rows()[current]) rows()[current].dataset.current = "";
       if (window.htmx) window.htmx.process(part);
     });
-    source.addEventListener("end", () => source.close());
+    source.addEventListener("error", () => {
+      if (source.readyState === EventSource.CLOSED && wasLive) location.reload();
+    });
     window.addEventListener("pagehide", () => source.close());
   }
 })();

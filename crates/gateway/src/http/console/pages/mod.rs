@@ -7,11 +7,13 @@ mod conflicts;
 mod deliveries;
 mod delivery;
 mod explain;
+mod find;
 mod interface;
 mod message;
 mod messages;
 mod notices;
 mod overview;
+mod policy;
 mod strangers;
 mod users;
 
@@ -35,6 +37,8 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .merge(channels::routes())
         .merge(interface::routes())
         .merge(notices::routes())
+        .merge(find::routes())
+        .merge(policy::routes())
         .merge(users::routes())
         .merge(account::routes())
         .merge(audit::routes())

@@ -20,11 +20,15 @@ use baoqiao_channels::channel::{CallResult, RawRequest, Reply};
 use baoqiao_channels::rule::Rule;
 use baoqiao_channels::sign_method::SignMethod;
 use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, policy_schema};
+use baoqiao_domain::auction::{AuctionInsuranceType, AuctionNotice, AuctionReport, AuctionStage, AuctionStatus};
 use baoqiao_domain::currency::Currency;
-use baoqiao_domain::idempotency::IdempotencyKey;
+use baoqiao_domain::idempotency::{IdempotencyKey, MessageUuid};
 use baoqiao_domain::issuing::PolicyApplication;
 use baoqiao_domain::ledger::Command;
+use baoqiao_domain::party::PersonKey;
 use baoqiao_domain::product::{AmountRange, Catalogue, DiscrepancyPolicy, Product};
+use baoqiao_domain::rescission::Rescission;
+use baoqiao_domain::source::PolicySource;
 use baoqiao_domain::time::format_gmt8;
 
 use crate::clock::Clock;
@@ -38,13 +42,16 @@ use crate::documents::{Documents, Insurer, Links};
 use crate::http::console::{Console, ConsoleParts, router};
 use crate::http::{Allowance, BodyBudget, Inbound, InboundLimits};
 use crate::ledger::feed::Feed;
+use crate::ledger::finding::Finder;
 use crate::ledger::lists::Lists;
+use crate::ledger::names::{NameIndex, name_next};
 use crate::ledger::sqlite::{self, SqliteConsole, SqliteOutbox};
-use crate::ledger::store::{Arrival, Reader};
-use crate::ledger::{Asked, Committer, Ledger, Rules, Stranger, Submission};
+use crate::ledger::store::{Arrival, Reader, Verdict};
+use crate::ledger::{Answered, Asked, Committer, Ledger, Rules, Stranger, Submission};
 use crate::outbox::store::{AttemptVerdict, Finished, Next, NoticeRow, OutboxStore as _, Turn, Want};
 use crate::outbox::{Desk, Wake};
 use crate::record;
+use crate::statistics::{Figures, Meter};
 use crate::vault::keyring::Keyring;
 use crate::vault::{Purpose, Vault};
 use baoqiao_channels::origin::Origin;
@@ -69,6 +76,17 @@ impl Clock for TestClock {
     }
 }
 
+/// The example of the issuing document, with awkward names.
+fn application(identifier: &str) -> Value {
+    json!({
+        "partner": "alibaba", "identifier": identifier, "insureId": "02", "productCode": "CES",
+        "insureTime": "2021-08-04T07:23:28Z", "effectTime": "2021-08-04T07:23:26Z", "expireTime": "2031-09-12T15:59:59Z",
+        "amount": "1018.0", "premium": "6.36", "premiumOfCny": "6.36", "currency": "CNY", "currencyRate": "1",
+        "applicantPersonalInfo": {"personName": EVIL, "personPhone": "13912312323", "personLicenseNo": "11010119900307123X"},
+        "insuredPersonalInfo": {"personName": RARE, "personLicenseNo": "31010119900307004X"},
+    })
+}
+
 fn catalogue() -> Catalogue {
     let range = |min: &str, max: &str| AmountRange { min: min.parse().unwrap(), max: max.parse().unwrap() };
     let product = Product {
@@ -83,7 +101,8 @@ fn catalogue() -> Catalogue {
         partners: vec!["alibaba".to_owned()],
         recovery_discrepancy: DiscrepancyPolicy::Record,
     };
-    Catalogue::new([product]).with_surrender_sync(["alibaba".to_owned()])
+    let source = PolicySource { code: "HN".to_owned(), partners: vec!["alibaba".to_owned()], products: None };
+    Catalogue::new([product]).with_sources([source]).with_surrender_sync(["alibaba".to_owned()])
 }
 
 /// The way in for calls, by that configuration.
@@ -103,6 +122,7 @@ fn inbound(config: &Config, ledger: &Ledger, vault: &Arc<Vault>, clock: &Arc<dyn
         deadlines: config.deadlines.clone(),
         strangers: Allowance::new(100),
         bodies: BodyBudget::new(4_096),
+        meter: Arc::new(Meter::new("inbound".to_owned())),
     }
 }
 
@@ -144,7 +164,9 @@ pub(super) struct World {
     pub(super) feed: Feed,
     /// The outbox as its worker sees it.
     pub(super) outbox: Mutex<SqliteOutbox>,
-    _directory: tempfile::TempDir,
+    pub(super) meter: Arc<Meter>,
+    names: Arc<dyn NameIndex>,
+    directory: tempfile::TempDir,
 }
 
 impl World {
@@ -177,7 +199,10 @@ impl World {
         let time = Arc::clone(&clock) as Arc<dyn Clock>;
         let desk = SqliteOutbox::open(&path, store.gate()).unwrap();
         let outbox = SqliteOutbox::open(&path, store.gate()).unwrap();
-        let people: Arc<dyn ConsoleStore> = Arc::new(SqliteConsole::open(&path, store.gate()).unwrap());
+        let tables = Arc::new(SqliteConsole::open(&path, store.gate()).unwrap());
+        let people = Arc::clone(&tables) as Arc<dyn ConsoleStore>;
+        let names = Arc::clone(&tables) as Arc<dyn NameIndex>;
+        let meter = Arc::new(Meter::new("test".to_owned()));
         let feed = Feed::default();
         let rules = Rules {
             catalogue: Arc::new(config.catalogue.clone()),
@@ -210,6 +235,8 @@ impl World {
             ledger: ledger.clone(),
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
             lists: reader as Arc<dyn Lists>,
+            finder: Arc::clone(&tables) as Arc<dyn Finder>,
+            figures: Figures::new(tables, Arc::clone(&meter)),
             desk: Desk::new(Box::new(desk), Wake::default(), Arc::clone(&time)),
             inbound: Arc::new(inbound(&config, &ledger, &vault, &time)),
             documents: Arc::new(documents),
@@ -224,7 +251,19 @@ impl World {
             public_url: links.public_url,
         }));
         let outbox = Mutex::new(outbox);
-        Self { router, store: people, ledger, _committer: committer, vault, clock, feed, outbox, _directory: directory }
+        Self {
+            router,
+            store: people,
+            ledger,
+            _committer: committer,
+            vault,
+            clock,
+            feed,
+            outbox,
+            meter,
+            names,
+            directory,
+        }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -358,6 +397,132 @@ impl World {
         claimed.id
     }
 
+    async fn settle(
+        &self,
+        channel: &'static str,
+        scope: &'static str,
+        key: &str,
+        uuid: Option<MessageUuid>,
+        command: Command,
+    ) -> Answered {
+        let key = IdempotencyKey { scope, key: key.to_owned() };
+        let arrival = Arrival {
+            received_at: self.now(),
+            channel,
+            scope: Some(scope),
+            caller: "alibaba".to_owned(),
+            secret_index: 0,
+            peer: "192.0.2.1".to_owned(),
+            request: self.vault.seal(Purpose::Request, &self.request(SECRET, "", EVIL)).unwrap(),
+        };
+        let asked = Asked::new(&self.vault, key, uuid, command);
+        let reply = || Reply { status: 200, content_type: "application/json", body: b"{}".to_vec() };
+        let submission = Submission { arrival, asked: Ok(asked.unwrap()), render: Box::new(move |_, _| reply()) };
+        self.ledger.submit(submission).await.unwrap()
+    }
+
+    /// Another message under the key of a policy, with other content.
+    pub(super) async fn conflict(&self, identifier: &str) {
+        let mut content = application(identifier);
+        content.as_object_mut().unwrap().insert("amount".to_owned(), "1019.0".into());
+        let application: PolicyApplication = serde_json::from_value(content).unwrap();
+        let command = Command::IssuePolicy(Box::new(application));
+        let answered = self.settle("qimen", "qimen/policy-issuing", identifier, None, command).await;
+        assert_eq!(answered.verdict, Verdict::Conflicting);
+    }
+
+    /// A policy, and its rescission under that order.
+    pub(super) async fn rescind(&self, uuid: &str, order_no: &str) {
+        let number = self.issue(&format!("for {order_no}"), json!({})).await;
+        let rescission: Rescission = serde_json::from_value(json!({
+            "policySource": "HN", "interfaceType": "recissionNotice", "orderNo": order_no, "policyNo": number,
+        }))
+        .unwrap();
+        let scope = "avatar/rescission-notice";
+        let uuid = MessageUuid { scope, sender: "HN".to_owned(), uuid: uuid.to_owned() };
+        let command = Command::RescindPolicy(Box::new(rescission));
+        let answered = self.settle("avatar", scope, order_no, Some(uuid), command).await;
+        assert_eq!(answered.result.map(|_| ()), Ok(()));
+    }
+
+    pub(super) async fn report_auction(&self, biz_id: &str) {
+        let result = AuctionNotice {
+            biz_id: biz_id.to_owned(),
+            policy_number: None,
+            insurance_company: Some(1),
+            stage: AuctionStage::PreInsurance,
+            status: AuctionStatus::Success,
+            time_of_occurrence: self.now(),
+            bank_account_manager_name: Some(EVIL.to_owned()),
+            insurance_document: None,
+            insurance_type: AuctionInsuranceType::HouseholdProperty,
+            appkey: None,
+            request_id: None,
+        };
+        let report = AuctionReport { caller: "core".to_owned(), partner: "alibaba".to_owned(), result };
+        let command = Command::ReportAuctionStage(Box::new(report));
+        let answered = self.settle("api", "api/auction-stage", biz_id, None, command).await;
+        assert_eq!(answered.result.map(|_| ()), Ok(()));
+    }
+
+    /// A notice that was tried once and given up; its number.
+    pub(super) async fn kill_a_notice(&self, subject: &str) -> u64 {
+        let mut outbox = self.outbox.lock().unwrap();
+        let row = NoticeRow {
+            kind: "surrender-sync",
+            subject: subject.to_owned(),
+            partner: "alibaba".to_owned(),
+            content: self.vault.seal(Purpose::Notice, b"{}").unwrap(),
+            cause_message_id: None,
+        };
+        outbox.queue(&[row], self.now()).unwrap();
+        let lease_until = self.now() + SignedDuration::from_secs(9);
+        let wants = [Want { partner: "alibaba", limit: 9, lease_until }];
+        let turn = Turn { now: self.now(), owner: "w", finished: &[], wants: &wants };
+        let claimed = outbox.turn(&turn).unwrap().claimed;
+        let claimed = claimed.into_iter().find(|claimed| claimed.subject == subject).unwrap();
+        let finished = [Finished {
+            id: claimed.id,
+            leased_at: claimed.leased_at,
+            started_at: self.now(),
+            duration_ms: 12,
+            verdict: AttemptVerdict::Dead,
+            detail: format!("caller-error: isv.invalid {EVIL} request_id=request-id-of-the-platform"),
+            response: None,
+            next: Next::Dead,
+        }];
+        outbox.turn(&Turn { finished: &finished, wants: &[], ..turn }).unwrap();
+        claimed.id
+    }
+
+    fn ledger_file(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.directory.path().join("ledger.db")).unwrap()
+    }
+
+    /// Makes the ledger one that is older than the index of names.
+    pub(super) fn forget_names(&self) {
+        let names = [EVIL, RARE].map(|name| self.vault.blind_index(&PersonKey::name(name).unwrap()));
+        let file = self.ledger_file();
+        for name in names {
+            assert!(file.execute("DELETE FROM people WHERE digest = ?", [name.0]).unwrap() > 0);
+        }
+        file.execute("UPDATE name_index SET missing_to = (SELECT max(sequence) FROM policies)", []).unwrap();
+    }
+
+    pub(super) fn name_all(&self) -> usize {
+        let mut done = 0;
+        loop {
+            match name_next(&*self.names, &self.vault).unwrap() {
+                0 => return done,
+                named => done += named,
+            }
+        }
+    }
+
+    pub(super) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// A browser that knows nothing of this console yet.
     pub(super) fn browser(&self) -> Browser<'_> {
         Browser { world: self, cookies: BTreeMap::new(), peer: Ipv4Addr::new(192, 0, 2, 7), page: String::new() }
@@ -424,6 +589,15 @@ impl Browser<'_> {
     pub(super) fn form_token(&self) -> String {
         let marked = self.page.split("name=\"form_token\" value=\"").nth(1).unwrap_or_default();
         marked.split('"').next().unwrap().to_owned()
+    }
+
+    /// The same browser, after its user has signed in again.
+    pub(super) async fn signed_in_again(&mut self, name: &str) -> &mut Self {
+        self.cookies.remove("baoqiao_session");
+        self.get("/console/sign-in").await;
+        let answer = self.post("/console/sign-in", &[("name", name), ("password", PASSWORD)]).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
+        self
     }
 
     /// Sends a form of the page that was last shown.

@@ -1,0 +1,35 @@
+//! Names of parties in the blind index, for policies that are older than it, in SQLite.
+
+use rusqlite::params;
+
+use super::changes::SEGMENT_BITS;
+use super::console::SqliteConsole;
+use crate::ledger::names::{NameIndex, Unnamed};
+use crate::ledger::store::StoreError;
+use crate::vault::{BlindIndex, Sealed};
+
+impl NameIndex for SqliteConsole {
+    fn unnamed(&self, limit: usize) -> Result<Vec<Unnamed>, StoreError> {
+        let query = "SELECT p.sequence, a.content FROM policies p JOIN answers a ON a.message_id = p.content_id \
+                     WHERE p.sequence <= (SELECT missing_to FROM name_index) ORDER BY p.sequence DESC LIMIT ?";
+        self.read("reading policies to be named", |connection| {
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok(Unnamed { policy_sequence: row.get(0)?, content: Sealed::from_stored(row.get(1)?) })
+            };
+            connection.prepare_cached(query)?.query_map([limit], read)?.collect()
+        })
+    }
+
+    fn name(&self, rows: &[(u64, Vec<BlindIndex>)], missing_to: u64) -> Result<(), StoreError> {
+        let insert = "INSERT OR IGNORE INTO people (segment, digest, policy_sequence) VALUES (?, ?, ?)";
+        self.write("naming policies", true, |transaction| {
+            let mut statement = transaction.prepare_cached(insert)?;
+            for (sequence, people) in rows {
+                for person in people {
+                    statement.execute(params![sequence >> SEGMENT_BITS, person.0, sequence])?;
+                }
+            }
+            transaction.execute("UPDATE name_index SET missing_to = ?", [missing_to]).map(|_| ())
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! What was issued, hour by hour: read from the ledger, onwards from where the last look ended.
+
+use std::collections::BTreeMap;
+
+use baoqiao_domain::money::Amount;
+use baoqiao_domain::time::GMT8;
+use jiff::{SignedDuration, Timestamp};
+
+use super::store::{FigureStore, IssuedRow};
+use crate::ledger::lists::PolicyPlace;
+use crate::ledger::store::StoreError;
+
+const HOUR_MS: i64 = 3_600_000;
+/// How far back hours are kept: a day, and the hour that it began in.
+const HOURS: i64 = 25;
+/// Batches become durable out of order within this time: only what is older is counted for good.
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(15);
+/// Rows read at once.
+const CHUNK: usize = 20_000;
+
+/// An hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HourFigures {
+    /// When it began.
+    pub from: Timestamp,
+    /// Policies issued in it.
+    pub count: u64,
+    /// Their premium in yuan.
+    pub premium: Amount,
+}
+
+/// What was issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedFigures {
+    /// Up to this moment.
+    pub as_of: Timestamp,
+    /// Whether older policies are still being counted, so that the figures are too low.
+    pub is_counting: bool,
+    /// Policies since midnight, GMT+8.
+    pub today_count: u64,
+    /// Their premium in yuan.
+    pub today_premium: Amount,
+    /// The last 24 hours, the oldest first, the running one last.
+    pub hours: Vec<HourFigures>,
+}
+
+type Hours = BTreeMap<i64, (u64, Amount)>;
+
+const NONE: (u64, Amount) = (0, Amount::ZERO);
+
+/// Counts what was issued.
+#[derive(Debug, Default)]
+pub struct Issued {
+    hours: Hours,
+    /// Up to where all is counted.
+    counted: Option<PolicyPlace>,
+}
+
+fn add(hours: &mut Hours, rows: &[IssuedRow]) {
+    for row in rows {
+        let (count, premium) = hours.entry(row.place.issued_ms.div_euclid(HOUR_MS)).or_insert(NONE);
+        *count = count.saturating_add(1);
+        *premium = Amount::sum([*premium, row.premium_of_cny]).unwrap_or(*premium);
+    }
+}
+
+fn hour(at: Timestamp) -> i64 {
+    at.as_millisecond().div_euclid(HOUR_MS)
+}
+
+/// The hour of the last midnight in GMT+8, which is a whole number of hours off.
+fn midnight(now: Timestamp) -> i64 {
+    let offset = i64::from(GMT8.seconds()) / 3_600;
+    (hour(now) + offset).div_euclid(24) * 24 - offset
+}
+
+impl Issued {
+    /// Counts on, at most `chunks` of 20,000 policies, and tells what was issued.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn figures(
+        &mut self,
+        store: &dyn FigureStore,
+        now: Timestamp,
+        chunks: usize,
+    ) -> Result<IssuedFigures, StoreError> {
+        let oldest = hour(now) - HOURS;
+        let start = PolicyPlace { issued_ms: oldest * HOUR_MS, sequence: 0 };
+        let settled = now - SETTLED_AFTER;
+        self.hours.retain(|hour, _| *hour >= oldest);
+        let mut place = self.counted.filter(|place| place.issued_ms >= start.issued_ms).unwrap_or(start);
+        let mut is_counting = true;
+        for _ in 0..chunks {
+            let rows = store.issued(place, settled, CHUNK)?;
+            add(&mut self.hours, &rows);
+            place = rows.last().map_or(place, |row| row.place);
+            self.counted = Some(place);
+            if rows.len() < CHUNK {
+                is_counting = false;
+                break;
+            }
+        }
+        // The rest is counted anew each time; where it is too much for that, the figures are as of a moment ago.
+        let mut hours = self.hours.clone();
+        let fresh = if is_counting { Vec::new() } else { store.issued(place, Timestamp::MAX, CHUNK)? };
+        let as_of = if fresh.len() < CHUNK { now } else { settled };
+        if as_of == now {
+            add(&mut hours, &fresh);
+        }
+        Ok(told(&hours, now, as_of, is_counting))
+    }
+}
+
+fn told(hours: &Hours, now: Timestamp, as_of: Timestamp, is_counting: bool) -> IssuedFigures {
+    let today: Vec<_> = hours.range(midnight(now)..).map(|(_, figures)| *figures).collect();
+    let figures = |hour: i64| {
+        let (count, premium) = hours.get(&hour).copied().unwrap_or(NONE);
+        let from = Timestamp::from_millisecond(hour * HOUR_MS).unwrap_or(now);
+        HourFigures { from, count, premium }
+    };
+    IssuedFigures {
+        as_of,
+        is_counting,
+        today_count: today.iter().map(|(count, _)| count).sum(),
+        today_premium: Amount::sum(today.iter().map(|(_, premium)| *premium)).unwrap_or(Amount::ZERO),
+        hours: (hour(now) - 23..=hour(now)).map(figures).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::meter::MinuteRow;
+    use super::super::store::{Backlog, Oddities};
+    use super::*;
+
+    struct Rows(Vec<IssuedRow>);
+
+    impl FigureStore for Rows {
+        fn issued(&self, after: PolicyPlace, before: Timestamp, limit: usize) -> Result<Vec<IssuedRow>, StoreError> {
+            let key = |place: PolicyPlace| (place.issued_ms, place.sequence);
+            let rows = self.0.iter().filter(|row| key(row.place) > key(after));
+            let rows = rows.filter(|row| row.place.issued_ms < before.as_millisecond());
+            Ok(rows.take(limit).cloned().collect())
+        }
+
+        fn backlog(&self, _limit: u64) -> Result<Backlog, StoreError> {
+            Ok(Backlog::default())
+        }
+
+        fn oddities(&self, _since: Timestamp, _limit: u64) -> Result<Oddities, StoreError> {
+            Ok(Oddities::default())
+        }
+
+        fn minutes(&self, _from: i64) -> Result<Vec<MinuteRow>, StoreError> {
+            Ok(Vec::new())
+        }
+
+        fn write_minutes(&self, _rows: &[MinuteRow], _keep_from: i64) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    fn row(at: &str, sequence: u64) -> IssuedRow {
+        let at: Timestamp = at.parse().unwrap();
+        let place = PolicyPlace { issued_ms: at.as_millisecond(), sequence };
+        IssuedRow { place, premium_of_cny: "6.36".parse().unwrap() }
+    }
+
+    #[test]
+    fn the_day_begins_at_midnight_in_gmt8_and_nothing_is_counted_twice() {
+        let mut issued = Issued::default();
+        let mut rows = Rows(vec![
+            row("2026-01-01T01:00:00Z", 1),
+            row("2026-01-01T15:59:59Z", 2),
+            row("2026-01-01T16:00:00Z", 3),
+            row("2026-01-02T03:00:00Z", 4),
+        ]);
+        let now: Timestamp = "2026-01-02T03:00:01Z".parse().unwrap();
+        for _ in 0..3 {
+            let figures = issued.figures(&rows, now, 1).unwrap();
+            assert_eq!((figures.today_count, figures.is_counting, figures.as_of), (2, false, now));
+            assert_eq!(figures.today_premium.to_string(), "12.72");
+            assert_eq!(figures.hours.len(), 24);
+            assert_eq!(figures.hours.iter().map(|hour| hour.count).sum::<u64>(), 3);
+            assert_eq!(figures.hours.last().unwrap().count, 1);
+        }
+        // A batch of a moment ago that became durable after its successor.
+        rows.0.insert(3, row("2026-01-02T02:59:50Z", 5));
+        assert_eq!(issued.figures(&rows, now, 1).unwrap().today_count, 3);
+        let later = now + SignedDuration::from_hours(13);
+        assert_eq!(issued.figures(&rows, later, 1).unwrap().today_count, 0, "a new day");
+        assert_eq!(issued.figures(&rows, later, 1).unwrap().hours.iter().map(|hour| hour.count).sum::<u64>(), 2);
+    }
+
+    #[test]
+    fn a_long_past_is_counted_piece_by_piece() {
+        let mut issued = Issued::default();
+        let first: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
+        let at = |number: usize| (first + SignedDuration::from_millis(i64::try_from(number).unwrap())).to_string();
+        let rows = Rows((0..50_000).map(|number| row(&at(number), u64::try_from(number).unwrap() + 1)).collect());
+        let now = first + SignedDuration::from_hours(1);
+        let first = issued.figures(&rows, now, 1).unwrap();
+        assert_eq!((first.today_count, first.is_counting), (20_000, true));
+        let all = issued.figures(&rows, now, 9).unwrap();
+        assert_eq!((all.today_count, all.is_counting), (50_000, false));
+    }
+}
