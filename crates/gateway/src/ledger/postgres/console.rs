@@ -236,7 +236,7 @@ impl ConsoleStore for PostgresConsole {
                        ORDER BY id DESC LIMIT $5) x \
                      WHERE $4::text IS NULL OR x.action = $4 ORDER BY x.id DESC LIMIT $6";
         let last = "SELECT id FROM audit WHERE id < $1 AND ($2::text IS NULL OR subject = $2) \
-                      AND ($3::text IS NULL OR user_name = $3) ORDER BY id DESC OFFSET $4 - 1 LIMIT 1";
+                      AND ($3::text IS NULL OR user_name = $3) ORDER BY id DESC OFFSET $4::bigint - 1 LIMIT 1";
         self.readers.read("reading the audit log", async |database| {
             let before = before.map_or(i64::MAX, big);
             let action = filter.action.map(Action::as_str);
