@@ -230,12 +230,13 @@ fn judge(evidence: &Evidence, fleet: &mut Fleet, plan: Plan) {
 }
 
 /// A number of the environment, or what it is without.
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     let Some(text) = std::env::var_os(name) else { return default };
     text.to_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name} is {text:?}, not a number"))
 }
 
-fn seed() -> u64 {
+/// The seed of the environment, or one drawn at random.
+pub(crate) fn seed() -> u64 {
     setting("BAOQIAO_CRASH_SEED", fastrand::u64(..1 << 40))
 }
 

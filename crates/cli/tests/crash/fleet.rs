@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use baoqiao_testkit::gateway::{RunningGateway, StartingGateway, serve};
@@ -13,7 +14,7 @@ pub(crate) const APP_KEY: &str = "24589063";
 pub(crate) const SECRET: &str = "helloworld";
 pub(crate) const TOKEN: &str = "a-token-of-the-crash-suite-0123456789";
 
-const BINARY: &str = env!("CARGO_BIN_EXE_baoqiao");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_baoqiao");
 
 /// Where the nodes that are up listen; cheap to clone.
 #[derive(Debug, Clone)]
@@ -80,13 +81,28 @@ impl Fleet {
         self.directory.take().unwrap().keep()
     }
 
-    fn config(&self) -> PathBuf {
+    /// The configuration of every node.
+    pub(crate) fn config(&self) -> PathBuf {
         self.directory().join("baoqiao.toml")
+    }
+
+    /// A node of the same configuration and keys, with no ledger yet.
+    pub(crate) fn on_copy_of(other: &Self) -> Self {
+        let directory = tempfile::Builder::new().prefix("baoqiao-crash-").tempdir().unwrap();
+        for name in ["baoqiao.toml", "keys.toml"] {
+            std::fs::copy(other.directory().join(name), directory.path().join(name)).unwrap();
+        }
+        Self { directory: Some(directory), nodes: vec![None], addresses: watch::Sender::new(vec![None]) }
     }
 
     /// Starts a node and waits until it is ready.
     pub(crate) fn start(&mut self, node: usize) {
-        let started = block_in_place(|| RunningGateway::start(serve(Path::new(BINARY), &self.config())));
+        self.start_by(node, serve(Path::new(BINARY), &self.config()));
+    }
+
+    /// Starts a node by a command of its own.
+    pub(crate) fn start_by(&mut self, node: usize, command: Command) {
+        let started = block_in_place(|| RunningGateway::start(command));
         let running = started.unwrap_or_else(|said| panic!("a gateway did not start: {said}"));
         self.addresses.send_modify(|addresses| addresses[node] = Some(running.url().to_owned()));
         self.nodes[node] = Some(running);
@@ -97,6 +113,14 @@ impl Fleet {
         let starting = StartingGateway::spawn(serve(Path::new(BINARY), &self.config()));
         tokio::time::sleep(life).await;
         block_in_place(|| starting.kill());
+    }
+
+    /// Stops a node in order.
+    pub(crate) fn stop(&mut self, node: usize) {
+        self.addresses.send_modify(|addresses| addresses[node] = None);
+        let mut running = self.nodes[node].take().unwrap();
+        let status = block_in_place(|| running.stop());
+        assert!(status.success(), "{status}: {}", running.log());
     }
 
     /// Kills a node. Clients learn of it by their connections, as they would.
@@ -112,7 +136,7 @@ impl Fleet {
 fn write_configuration(directory: &Path, platform_url: &str) {
     let path = directory.to_str().unwrap();
     let init = ["init", "--dir", path, "--listen", "127.0.0.1:0", "--app-key", APP_KEY, "--secret", SECRET];
-    let made = std::process::Command::new(BINARY).args(init).args(["--platform", platform_url]).output().unwrap();
+    let made = Command::new(BINARY).args(init).args(["--platform", platform_url]).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let config = directory.join("baoqiao.toml");
     let mut text = std::fs::read_to_string(&config).unwrap();

@@ -15,5 +15,6 @@ mod client;
 mod fleet;
 mod journal;
 mod order;
+mod power;
 mod script;
 mod starting;

@@ -141,7 +141,7 @@ fn policy_no(answer: &Answer) -> Option<String> {
 }
 
 /// The document's example with its own key, its premium in whole units of 1 yuan for 160.
-fn issuing(key: &str, units: u32) -> Arc<Order> {
+pub(crate) fn issuing(key: &str, units: u32) -> Arc<Order> {
     let mut content: Value = serde_json::from_str(ISSUING_REQUEST).unwrap();
     let (amount, premium) = (json!((units * 160).to_string()), json!(units.to_string()));
     for (field, value) in
