@@ -3,13 +3,13 @@
 # Prints a line a round and a summary; ends with the first broken promise, and says where its ledger and logs lie.
 # Before it, the simulation of the ledger from seeds that the checks do not run.
 #
-#   scripts/soak.sh [--minutes N] [--kills N] [--seed N] [--runs N] [--release]
+#   scripts/soak.sh [--minutes N] [--kills N] [--power-cuts N] [--seed N] [--release]
 #
-# --minutes  no round begins after so long (10)
-# --kills    kills under load in each round (100)
-# --seed     the first round's seed; each further round has the next (drawn at random)
-# --runs     runs of the simulation (20000)
-# --release  the optimised binary, which takes several times the load
+# --minutes     no round begins after so long (10)
+# --kills       kills under load in each round (100)
+# --power-cuts  power cuts in each round, in a life of its own (60); they need strace
+# --seed        the first round's seed; each further round has the next (drawn at random)
+# --release     the optimised binary, which takes several times the load
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,6 +19,7 @@ while [ $# -gt 0 ]; do
     case $1 in
         --minutes) export BAOQIAO_SOAK_MINUTES=${2:?} && shift 2 ;;
         --kills) export BAOQIAO_SOAK_KILLS=${2:?} && shift 2 ;;
+        --power-cuts) export BAOQIAO_SOAK_POWER_CUTS=${2:?} && shift 2 ;;
         --seed) export BAOQIAO_CRASH_SEED=${2:?} && shift 2 ;;
         --runs) runs=${2:?} && shift 2 ;;
         --release) profile=(--release) && shift ;;

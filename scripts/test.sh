@@ -30,6 +30,11 @@ if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v in
         export BAOQIAO_PG_REQUIRED=0
     fi
 fi
+# The crash suite cuts the power in what strace has seen.
+if ! command -v strace >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    step 'installing strace'
+    apt-get update -q && apt-get install -qy --no-install-recommends strace
+fi
 
 step 'format'
 cargo fmt --all --check

@@ -19,6 +19,7 @@ use crate::client::Clients;
 use crate::fleet::{APP_KEY, Fleet, SECRET};
 use crate::journal::{Answer, Attempt};
 use crate::order::{Interface, Notice, Order};
+use crate::power;
 use crate::script::Actor;
 
 /// How long the outbox may take to deliver the rest: leases of the dead run out after 15.5 s, a platform that was down
@@ -254,6 +255,7 @@ async fn a_gateway_killed_under_load_keeps_what_it_acknowledged() {
 async fn soak() {
     let minutes = setting("BAOQIAO_SOAK_MINUTES", 10);
     let kills = usize::try_from(setting("BAOQIAO_SOAK_KILLS", 100)).unwrap();
+    let power_cuts = if power::can_trace() { setting("BAOQIAO_SOAK_POWER_CUTS", 60) } else { 0 };
     let until = tokio::time::Instant::now() + Duration::from_mins(minutes);
     let (first, mut total, mut rounds) = (seed(), Report::default(), 0);
     while tokio::time::Instant::now() < until {
@@ -261,8 +263,11 @@ async fn soak() {
         println!("round {}, seed {}", rounds + 1, plan.seed);
         let report = run(plan).await;
         println!("  {report}");
+        if power_cuts > 0 {
+            power::run(plan.seed, power_cuts).await;
+        }
         total += report;
         rounds += 1;
     }
-    println!("{rounds} rounds, no promise broken: {total}");
+    println!("{rounds} rounds, no promise broken: {total}; {} power cuts", rounds * power_cuts);
 }

@@ -67,6 +67,12 @@ async fn ask(addresses: &Addresses, path: &str) -> Option<Value> {
     (status == 200).then(|| serde_json::from_slice(&body).unwrap())
 }
 
+/// The subjects of all notices that there are, sent or not, one for each notice.
+pub(crate) async fn notices(addresses: &Addresses) -> Vec<String> {
+    let notices = all_pages(addresses, "deliveries").await;
+    notices.iter().map(|item| item["subject"].as_str().unwrap().to_owned()).collect()
+}
+
 async fn all_pages(addresses: &Addresses, list: &str) -> Vec<Value> {
     let (mut items, mut path) = (Vec::new(), format!("{list}?limit=200"));
     loop {

@@ -150,7 +150,8 @@ fn write_configuration(directory: &Path, platform_url: &str) {
         assert_eq!(text.matches(from).count(), 1, "{from:?} in the sample");
         text = text.replace(from, to);
     }
-    let scopes = r#"["policies:read", "recoveries:read", "events:read", "policies:surrender", "auctions:report"]"#;
+    let scopes = r#"["policies:read", "recoveries:read", "deliveries:read", "events:read", "policies:surrender",
+        "auctions:report"]"#;
     let _ = writeln!(text, "\n[[api_token]]\nname = \"core\"\ntoken = \"{TOKEN}\"\nscopes = {scopes}");
     std::fs::write(&config, text).unwrap();
 }

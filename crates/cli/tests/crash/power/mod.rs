@@ -23,8 +23,8 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::campaign::{seed, setting};
-use crate::census::Census;
+use crate::campaign::seed;
+use crate::census::{self, Census};
 use crate::client::Clients;
 use crate::fleet::{APP_KEY, BINARY, Fleet, SECRET};
 use crate::journal::{Answer, Attempt};
@@ -42,25 +42,18 @@ struct Acknowledged {
     line: usize,
 }
 
-fn can_trace() -> bool {
+/// Whether this system can; prints why not.
+pub(crate) fn can_trace() -> bool {
     let tried = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output();
     let can = tried.is_ok_and(|tried| tried.status.success());
-    let required = std::env::var_os("BAOQIAO_STRACE_REQUIRED").is_some_and(|value| value == "1");
-    assert!(can || !required, "strace is not there, or may not trace");
     if !can {
-        eprintln!("skipped: strace is not there, or may not trace");
+        eprintln!("skipped, no power cuts: strace is not there, or may not trace");
     }
     can
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "takes half a minute: scripts/test.sh runs it"]
-async fn what_was_answered_before_the_power_went_is_there() {
-    if !can_trace() {
-        return;
-    }
-    let (seed, cuts) = (seed(), setting("BAOQIAO_POWER_CUTS", 60));
-    println!("seed {seed}, {cuts} power cuts");
+/// Cuts the power so often in the life of one gateway.
+pub(crate) async fn run(seed: u64, cuts: u64) {
     let mut rng = Rng::with_seed(seed);
     let setup = Setup::new(APP_KEY, SECRET, || SystemClock.now());
     let platform = Platform::start(setup).await.unwrap();
@@ -68,13 +61,24 @@ async fn what_was_answered_before_the_power_went_is_there() {
     let (trace, attempts) = traced_life(&mut fleet, &mut rng).await;
     let acknowledged = acknowledged(&trace, attempts);
     let history = History::of(&trace, fleet.directory());
-    println!("{} lines, {} changes to files, {} answers", trace.lines, history.len(), acknowledged.len());
     assert!(history.len() > 1_000 && acknowledged.len() > 100, "a trace in which nothing happened");
     for number in 0..cuts {
         let cut = cut(number, &trace, &acknowledged, &mut rng);
         let disk = Fleet::on_copy_of(&fleet);
         history.lay_out(&cut, disk.directory(), &mut rng);
         check(disk, &cut, &acknowledged, &format!("seed {seed}, {cut:?}")).await;
+    }
+    let (lines, changes, answers) = (trace.lines, history.len(), acknowledged.len());
+    println!("{cuts} power cuts in a life of {lines} system calls, {changes} changes to files and {answers} answers");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "takes half a minute: scripts/test.sh runs it"]
+async fn what_was_answered_before_the_power_went_is_there() {
+    if can_trace() {
+        let seed = seed();
+        println!("seed {seed}");
+        run(seed, 60).await;
     }
 }
 
@@ -103,7 +107,7 @@ async fn traced_life(fleet: &mut Fleet, rng: &mut Rng) -> (Trace, Vec<Attempt>) 
         let actor = Actor::new(Arc::clone(&clients), rng.fork(), format!("p{number}"));
         actors.spawn(actor.run(stop.subscribe()));
     }
-    clients.journal.until_begun(setting("BAOQIAO_POWER_REQUESTS", 1_200)).await;
+    clients.journal.until_begun(1_200).await;
     stop.send_replace(true);
     actors.join_all().await;
     fleet.stop(0);
@@ -145,6 +149,14 @@ async fn check(mut disk: Fleet, cut: &Cut, acknowledged: &[Acknowledged], told: 
         assert_eq!(times, 1, "{told}: {:?} {} was answered and is there {times} times", order.interface, order.key);
     }
     assert!(facts.values().all(|times| *times == 1), "{told}: an event is there twice");
+    let queued = census::notices(&disk.addresses()).await;
+    for subject in before.iter().filter_map(|acknowledged| Some(acknowledged.order.notice()?.subject)) {
+        let about = |notice: &&String| notice.split_once(':').is_some_and(|(_, about)| about == subject);
+        let due = before.iter().filter_map(|acknowledged| acknowledged.order.notice());
+        let due = due.filter(|notice| notice.subject == subject).count();
+        let there = queued.iter().filter(about).count();
+        assert!(there >= due, "{told}: {there} of {due} notices about {subject} are there");
+    }
     // The latest are the likeliest to be lost, and are asked for byte by byte.
     let clients = Clients::new(disk.addresses());
     let mut rng = Rng::with_seed(0);
