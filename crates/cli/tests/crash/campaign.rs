@@ -1,4 +1,4 @@
-//! A campaign: load, kills, misbehaving platform; then everything is asked back and judged.
+//! A campaign: load, blows, a misbehaving platform; then everything is asked back and judged.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -6,45 +6,42 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baoqiao_gateway::clock::{Clock, SystemClock};
-use baoqiao_simulator::platform::{Platform, Received, Scenario, Setup};
+use baoqiao_simulator::platform::{Platform, Received, Scenario};
 use fastrand::Rng;
-use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::census::{Census, follow};
 use crate::check::{Arrival, Evidence, violations};
 use crate::client::Clients;
-use crate::fleet::{APP_KEY, Fleet, SECRET};
 use crate::journal::{Answer, Attempt};
-use crate::order::{Interface, Notice, Order};
-use crate::power;
+use crate::order::{Notice, Order};
 use crate::script::Actor;
+use crate::world::{Blows, Engine, World};
 
 /// How long the outbox may take to deliver the rest: leases of the dead run out after 15.5 s, a platform that was down
 /// is tried again within 30 s.
 const DELIVERY_LIMIT: Duration = Duration::from_mins(2);
 /// Readers who follow the event feed all along.
 const FOLLOWERS: usize = 2;
-/// Kills between two changes of the platform's mood.
+/// Blows between two changes of the platform's mood.
 const MOOD: usize = 4;
 
 /// What is done in one campaign.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
-    pub(crate) seed: u64,
+    pub(crate) engine: Engine,
     pub(crate) nodes: usize,
+    pub(crate) seed: u64,
     pub(crate) clients: usize,
-    pub(crate) kills: usize,
+    pub(crate) blows: usize,
 }
 
 /// What came of it.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Report {
-    pub(crate) kills: usize,
-    pub(crate) killed_starting: usize,
-    pub(crate) attempts: usize,
+    pub(crate) blows: Blows,
+    pub(crate) requests: usize,
     pub(crate) unanswered: usize,
     pub(crate) policies: usize,
     pub(crate) events: usize,
@@ -53,20 +50,19 @@ pub(crate) struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, killed_starting, attempts, unanswered, policies, events, arrivals } = self;
+        let Self { blows, requests, unanswered, policies, events, arrivals } = self;
         write!(
             f,
-            "{kills} kills under load, {killed_starting} while starting; {attempts} requests, {unanswered} of them \
-             without an answer; {policies} policies, {events} events, {arrivals} notices received"
+            "{blows}; {requests} requests, {unanswered} of them without an answer; {policies} policies, {events} events, \
+             {arrivals} notices received"
         )
     }
 }
 
 impl std::ops::AddAssign for Report {
     fn add_assign(&mut self, other: Self) {
-        self.kills += other.kills;
-        self.killed_starting += other.killed_starting;
-        self.attempts += other.attempts;
+        self.blows += other.blows;
+        self.requests += other.requests;
         self.unanswered += other.unanswered;
         self.policies += other.policies;
         self.events += other.events;
@@ -94,14 +90,11 @@ fn mood(rng: &mut Rng) -> Scenario {
 
 /// Plays a campaign to its end.
 ///
-/// Panics with the seed, the first violations and the directory in which everything lies, if a promise was broken.
+/// Panics with the plan, the first violations and the directory in which everything lies, if a promise was broken.
 pub(crate) async fn run(plan: Plan) -> Report {
     let mut rng = Rng::with_seed(plan.seed);
-    let setup = Setup { keep: 10_000_000, ..Setup::new(APP_KEY, SECRET, || SystemClock.now()) };
-    let platform = Platform::start(setup).await.unwrap();
-    let mut fleet = Fleet::new(plan.nodes, &platform.url());
-    (0..fleet.len()).for_each(|node| fleet.start(node));
-    let clients = Arc::new(Clients::new(fleet.addresses()));
+    let mut world = World::new(plan.engine, plan.nodes, &mut rng).await;
+    let clients = Arc::new(Clients::new(world.fleet.addresses()));
     let (stop_actors, stop_followers) = (watch::Sender::new(false), watch::Sender::new(false));
     let (mut actors, mut followers) = (JoinSet::new(), JoinSet::new());
     for number in 0..plan.clients {
@@ -109,52 +102,28 @@ pub(crate) async fn run(plan: Plan) -> Report {
         actors.spawn(actor.run(stop_actors.subscribe()));
     }
     for _ in 0..FOLLOWERS {
-        followers.spawn(follow(fleet.addresses(), stop_followers.subscribe()));
+        followers.spawn(follow(world.fleet.addresses(), stop_followers.subscribe()));
     }
-    let mut report = Report::default();
-    for kill in 0..plan.kills {
-        if kill % MOOD == 0 {
-            platform.play(mood(&mut rng));
+    for blow in 0..plan.blows {
+        if blow % MOOD == 0 {
+            world.platform.play(mood(&mut rng));
         }
-        strike(&mut fleet, &clients, &mut rng, &mut report).await;
+        world.strike(&clients, &mut rng).await;
     }
     stop_actors.send_replace(true);
-    while let Some(actor) = actors.join_next().await {
-        actor.unwrap();
-    }
-    platform.play(Scenario::default());
-    // Nobody calls now; what is under way to the platform is cut off once more.
-    for node in 0..fleet.len() {
-        fleet.kill(node);
-        fleet.start(node);
-    }
+    actors.join_all().await;
+    world.end();
     let asked_back_from = clients.journal.now();
     ask_back(&clients, &mut rng).await;
     let attempts = clients.journal.attempts();
-    delivered(&platform, &attempts).await;
-    let mut census = Census::take(&fleet.addresses()).await;
+    delivered(&world.platform, &attempts).await;
+    let mut census = Census::take(&world.fleet.addresses()).await;
     stop_followers.send_replace(true);
     census.followed = followers.join_all().await;
-    let arrivals = platform.received().iter().map(|received| arrival(received)).collect();
+    let arrivals = world.platform.received().iter().map(|received| arrival(received)).collect();
     let evidence = Evidence { attempts, asked_back_from, census, arrivals };
-    count(&evidence, &mut report);
-    judge(&evidence, &mut fleet, plan);
-    report
-}
-
-/// Lets the load go on for a while and kills one node; it may die again while it starts.
-async fn strike(fleet: &mut Fleet, clients: &Clients, rng: &mut Rng, report: &mut Report) {
-    let victim = rng.usize(..fleet.len());
-    clients.journal.until_begun(clients.journal.begun() + rng.u64(1..300)).await;
-    // Anywhere in the life of a batch, not only at the moment when a client begins to send.
-    tokio::time::sleep(Duration::from_micros(rng.u64(..4_000))).await;
-    fleet.kill(victim);
-    report.kills += 1;
-    while rng.u8(..100) < 20 {
-        fleet.start_in_vain(Duration::from_millis(rng.u64(..60))).await;
-        report.killed_starting += 1;
-    }
-    fleet.start(victim);
+    judge(&evidence, &mut world, plan);
+    report(&evidence, world.blows)
 }
 
 /// Sends everything that was ever sent once more.
@@ -167,18 +136,13 @@ async fn ask_back(clients: &Clients, rng: &mut Rng) {
             orders.push(order);
         }
     }
-    let answered = futures_util::stream::iter(orders).for_each_concurrent(16, |order| {
-        let mut rng = rng.fork();
-        async move { drop(clients.until_answered(&order, &mut rng).await) }
-    });
-    answered.await;
+    clients.until_all_answered(None, orders, rng.fork()).await;
 }
 
 /// Waits until the platform has what acknowledged commands cause. What is missing then is the judge's to tell.
 async fn delivered(platform: &Platform, attempts: &[Attempt]) {
     let accepted = attempts.iter().filter(|attempt| matches!(attempt.answer, Answer::Accepted(_)));
-    let due: HashSet<Notice> = accepted.filter_map(|attempt| attempt.order.notice()).collect();
-    let mut missing = due;
+    let mut missing: HashSet<Notice> = accepted.filter_map(|attempt| attempt.order.notice()).collect();
     let mut seen = 0;
     let all_taken = platform.until(|received| {
         for call in received.iter().skip(seen).filter(|call| call.taken) {
@@ -196,23 +160,26 @@ fn arrival(received: &Received) -> Arrival {
     Arrival { notice: Notice::received(&received.content()), taken: received.taken }
 }
 
-fn count(evidence: &Evidence, report: &mut Report) {
+fn report(evidence: &Evidence, blows: Blows) -> Report {
     let unanswered = evidence.attempts.iter().filter(|attempt| matches!(attempt.answer, Answer::Silence(_)));
-    report.attempts = evidence.attempts.len();
-    report.unanswered = unanswered.count();
-    report.policies = evidence.census.policies.len();
-    report.events = evidence.census.events.len();
-    report.arrivals = evidence.arrivals.len();
-    let issued = |attempt: &Attempt| attempt.order.interface == Interface::Issuing;
-    assert!(evidence.attempts.iter().any(issued) && report.policies > 0, "a campaign in which nothing happened");
+    let policies = evidence.census.policies.len();
+    assert!(policies > 0, "a campaign in which nothing happened");
+    Report {
+        blows,
+        requests: evidence.attempts.len(),
+        unanswered: unanswered.count(),
+        policies,
+        events: evidence.census.events.len(),
+        arrivals: evidence.arrivals.len(),
+    }
 }
 
-fn judge(evidence: &Evidence, fleet: &mut Fleet, plan: Plan) {
+fn judge(evidence: &Evidence, world: &mut World, plan: Plan) {
     let found = violations(evidence);
     if found.is_empty() {
         return;
     }
-    let directory = fleet.keep();
+    let directory = world.fleet.keep();
     let mut log = std::io::BufWriter::new(std::fs::File::create(directory.join("clients.log")).unwrap());
     for attempt in &evidence.attempts {
         writeln!(log, "{attempt:?}").unwrap();
@@ -221,53 +188,9 @@ fn judge(evidence: &Evidence, fleet: &mut Fleet, plan: Plan) {
     for arrival in &evidence.arrivals {
         writeln!(log, "{arrival:?}").unwrap();
     }
-    let first: Vec<String> = found.iter().take(20).map(ToString::to_string).collect();
-    panic!(
-        "{} promises broken, {plan:?}; ledger and logs in {}:\n{}",
-        found.len(),
-        directory.display(),
-        first.join("\n")
-    );
-}
-
-/// A number of the environment, or what it is without.
-pub(crate) fn setting(name: &str, default: u64) -> u64 {
-    let Some(text) = std::env::var_os(name) else { return default };
-    text.to_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{name} is {text:?}, not a number"))
-}
-
-/// The seed of the environment, or one drawn at random.
-pub(crate) fn seed() -> u64 {
-    setting("BAOQIAO_CRASH_SEED", fastrand::u64(..1 << 40))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "takes about a minute: scripts/test.sh runs it"]
-async fn a_gateway_killed_under_load_keeps_what_it_acknowledged() {
-    let plan = Plan { seed: seed(), nodes: 1, clients: 12, kills: 100 };
-    println!("{plan:?}");
-    println!("{}", run(plan).await);
-}
-
-/// One campaign after the other, for `BAOQIAO_SOAK_MINUTES`; `scripts/soak.sh` runs it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "as long as one wants: scripts/soak.sh runs it"]
-async fn soak() {
-    let minutes = setting("BAOQIAO_SOAK_MINUTES", 10);
-    let kills = usize::try_from(setting("BAOQIAO_SOAK_KILLS", 100)).unwrap();
-    let power_cuts = if power::can_trace() { setting("BAOQIAO_SOAK_POWER_CUTS", 60) } else { 0 };
-    let until = tokio::time::Instant::now() + Duration::from_mins(minutes);
-    let (first, mut total, mut rounds) = (seed(), Report::default(), 0);
-    while tokio::time::Instant::now() < until {
-        let plan = Plan { seed: first + rounds, nodes: 1, clients: 12, kills };
-        println!("round {}, seed {}", rounds + 1, plan.seed);
-        let report = run(plan).await;
-        println!("  {report}");
-        if power_cuts > 0 {
-            power::run(plan.seed, power_cuts).await;
-        }
-        total += report;
-        rounds += 1;
+    if let Some(log) = world.database_log() {
+        std::fs::write(directory.join("database.log"), log).unwrap();
     }
-    println!("{rounds} rounds, no promise broken: {total}; {} power cuts", rounds * power_cuts);
+    let first: Vec<String> = found.iter().take(20).map(ToString::to_string).collect();
+    panic!("{} promises broken, {plan:?}; logs in {}:\n{}", found.len(), directory.display(), first.join("\n"));
 }

@@ -3,11 +3,15 @@
 use std::fmt::Write as _;
 
 use baoqiao_testkit::http::get;
+use fastrand::Rng;
 use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::fleet::{Addresses, TOKEN};
 use crate::order::Fact;
+
+/// How long the feed may take to show what was answered.
+const END_S: u64 = 2;
 
 /// A policy in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +46,7 @@ impl Census {
         let policies = all_pages(addresses, "policies").await;
         let recoveries = all_pages(addresses, "recoveries").await;
         let mut events = Vec::new();
-        while read_on(addresses, &mut events, 0).await != Some(0) {}
+        to_the_end(addresses, &mut events).await;
         let text = |item: &Value, field: &str| item[field].as_str().unwrap().to_owned();
         Self {
             policies: policies
@@ -60,9 +64,9 @@ impl Census {
     }
 }
 
-/// Asks any gateway that is up; `None` where it gave no answer.
+/// Asks one gateway or another of those that are up; `None` where it gave no answer.
 async fn ask(addresses: &Addresses, path: &str) -> Option<Value> {
-    let url = format!("{}/api/v1/{path}", addresses.any().await);
+    let url = format!("{}/api/v1/{path}", addresses.choose(&mut Rng::new()).await);
     let (status, _, body) = get(&url, &[("authorization", &format!("Bearer {TOKEN}"))]).await.ok()?;
     (status == 200).then(|| serde_json::from_slice(&body).unwrap())
 }
@@ -97,6 +101,11 @@ async fn read_on(addresses: &Addresses, known: &mut Vec<Seen>, wait_s: u64) -> O
     Some(events.len())
 }
 
+/// Reads until nothing more comes for so long that an event which is written and not yet in the feed would have come.
+async fn to_the_end(addresses: &Addresses, known: &mut Vec<Seen>) {
+    while read_on(addresses, known, END_S).await != Some(0) {}
+}
+
 /// Follows the feed as a core system does, over whatever happens to the gateways, until `stop`; then to its end.
 pub(crate) async fn follow(addresses: Addresses, mut stop: watch::Receiver<bool>) -> Vec<Seen> {
     let mut known = Vec::new();
@@ -107,6 +116,6 @@ pub(crate) async fn follow(addresses: Addresses, mut stop: watch::Receiver<bool>
             _ = read_on(&addresses, &mut known, 5) => (),
         }
     }
-    while read_on(&addresses, &mut known, 0).await != Some(0) {}
+    to_the_end(&addresses, &mut known).await;
     known
 }

@@ -12,6 +12,7 @@ use baoqiao_simulator::example::ISSUING_METHOD;
 use baoqiao_simulator::qimen::{Answer as Reply, Call, Charset, Document, SignedRequest, Verdict};
 use bytes::Bytes;
 use fastrand::Rng;
+use futures_util::{StreamExt as _, stream};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
@@ -52,8 +53,17 @@ impl Clients {
 
     /// Sends it, anew signed and otherwise spelt each time, until it is answered for good.
     pub(crate) async fn until_answered(&self, order: &Arc<Order>, rng: &mut Rng) -> Answer {
+        self.until_answered_by(None, order, rng).await
+    }
+
+    /// As [`until_answered`](Self::until_answered), by one gateway as long as that is up.
+    pub(crate) async fn until_answered_by(&self, node: Option<usize>, order: &Arc<Order>, rng: &mut Rng) -> Answer {
         loop {
-            let answer = self.send(&self.patient, order, &spelt(order, rng), rng).await;
+            let address = match node {
+                Some(node) => self.addresses.prefer(node, rng).await,
+                None => self.addresses.choose(rng).await,
+            };
+            let answer = self.send(&self.patient, &address, order, &spelt(order, rng)).await;
             match answer {
                 Answer::Accepted(_) | Answer::Refused(_) => return answer,
                 Answer::Later(_) | Answer::Silence(_) => tokio::time::sleep(PAUSE).await,
@@ -61,9 +71,19 @@ impl Clients {
         }
     }
 
+    /// Sends all of them, a few at a time and in this order, until each is answered for good.
+    pub(crate) async fn until_all_answered(&self, node: Option<usize>, orders: Vec<Arc<Order>>, mut rng: Rng) {
+        let answered = stream::iter(orders).for_each_concurrent(16, |order| {
+            let mut rng = rng.fork();
+            async move { drop(self.until_answered_by(node, &order, &mut rng).await) }
+        });
+        answered.await;
+    }
+
     /// Sends it once and hardly waits.
     pub(crate) async fn hang_up(&self, order: &Arc<Order>, rng: &mut Rng) {
-        self.send(&self.impatient, order, &spelt(order, rng), rng).await;
+        let address = self.addresses.choose(rng).await;
+        self.send(&self.impatient, &address, order, &spelt(order, rng)).await;
     }
 
     /// Sends copies of one request at the same moment, each to a gateway of its own choice.
@@ -72,13 +92,16 @@ impl Clients {
         let request = &request;
         let sendings = (0..copies).map(|_| {
             let mut rng = rng.fork();
-            async move { self.send(&self.patient, order, request, &mut rng).await }
+            async move {
+                let address = self.addresses.choose(&mut rng).await;
+                self.send(&self.patient, &address, order, request).await
+            }
         });
         futures_util::future::join_all(sendings).await;
     }
 
-    async fn send(&self, client: &Client, order: &Arc<Order>, request: &SignedRequest, rng: &mut Rng) -> Answer {
-        let url = format!("{}{}", self.addresses.choose(rng).await, path(order));
+    async fn send(&self, client: &Client, address: &str, order: &Arc<Order>, request: &SignedRequest) -> Answer {
+        let url = format!("{address}{}", path(order));
         let begun = self.journal.begin();
         let answer = match client.send(&url, request).await {
             Ok(reply) => read(order.interface, &reply),

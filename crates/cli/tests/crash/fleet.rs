@@ -33,9 +33,13 @@ impl Addresses {
         up[rng.usize(..up.len())].clone()
     }
 
-    /// The first node that is up.
-    pub(crate) async fn any(&self) -> String {
-        self.up().await.swap_remove(0)
+    /// That node, counted round, or another where it is down.
+    pub(crate) async fn prefer(&self, node: usize, rng: &mut Rng) -> String {
+        let preferred = self.0.borrow().iter().cycle().nth(node).cloned().flatten();
+        match preferred {
+            Some(address) => address,
+            None => self.choose(rng).await,
+        }
     }
 }
 
@@ -47,10 +51,10 @@ pub(crate) struct Fleet {
 }
 
 impl Fleet {
-    /// So many nodes of one configuration, none of them started.
-    pub(crate) fn new(nodes: usize, platform_url: &str) -> Self {
+    /// So many nodes of one configuration, none of them started. The ledger is a file unless it has an address.
+    pub(crate) fn new(nodes: usize, platform_url: &str, ledger_url: Option<&str>) -> Self {
         let directory = tempfile::Builder::new().prefix("baoqiao-crash-").tempdir().unwrap();
-        write_configuration(directory.path(), platform_url);
+        write_configuration(directory.path(), platform_url, ledger_url);
         Self {
             directory: Some(directory),
             nodes: (0..nodes).map(|_| None).collect(),
@@ -133,10 +137,16 @@ impl Fleet {
 }
 
 /// What `baoqiao init` writes, with a token for the API, a platform that bears more, and less patience with it.
-fn write_configuration(directory: &Path, platform_url: &str) {
+fn write_configuration(directory: &Path, platform_url: &str, ledger_url: Option<&str>) {
     let path = directory.to_str().unwrap();
     let init = ["init", "--dir", path, "--listen", "127.0.0.1:0", "--app-key", APP_KEY, "--secret", SECRET];
-    let made = Command::new(BINARY).args(init).args(["--platform", platform_url]).output().unwrap();
+    let ledger = ledger_url.map(|url| ["--ledger-url", url]);
+    let made = Command::new(BINARY)
+        .args(init)
+        .args(["--platform", platform_url])
+        .args(ledger.iter().flatten())
+        .output()
+        .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let config = directory.join("baoqiao.toml");
     let mut text = std::fs::read_to_string(&config).unwrap();

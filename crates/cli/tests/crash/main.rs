@@ -1,7 +1,7 @@
 //! The crash suite: whatever is killed, whenever, what was acknowledged stays.
 //!
-//! Clients with a seeded script call gateways of the real binary, which are killed at random moments while the platform
-//! that they notify misbehaves. Afterwards everything is asked back. [`check`] judges by what clients sent and were
+//! Clients with a seeded script call gateways of the real binary. These, their database and the way to it are killed and
+//! cut at random moments, while the platform that they notify misbehaves. Afterwards everything is asked back. [`check`] judges by what clients sent and were
 //! answered, and by what the platform took, alone. `docs/reliability.md` tells what was found.
 //!
 //! The long tests are ignored unless asked for: `scripts/test.sh` runs them once, `scripts/soak.sh` for as long as wanted.
@@ -16,5 +16,8 @@ mod fleet;
 mod journal;
 mod order;
 mod power;
+mod proxy;
+mod runs;
 mod script;
 mod starting;
+mod world;

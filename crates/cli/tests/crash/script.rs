@@ -32,7 +32,11 @@ impl Actor {
     /// Goes on until it is told to stop, and then ends the life that it is at.
     pub(crate) async fn run(mut self, stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            if self.chance(25) { self.auction().await } else { self.policy().await }
+            match self.rng.u8(..100) {
+                0..3 => self.opposite_orders().await,
+                3..25 => self.auction().await,
+                _ => self.policy().await,
+            }
         }
     }
 
@@ -65,6 +69,19 @@ impl Actor {
         let (mut first, mut second) = (self.rng.fork(), self.rng.fork());
         let clients = Arc::clone(&self.clients);
         tokio::join!(clients.until_answered(one, &mut first), clients.until_answered(other, &mut second))
+    }
+
+    /// Sends the same issuings to two gateways at once, to one of them from the last to the first.
+    async fn opposite_orders(&mut self) {
+        let orders: Vec<_> = (0..20).map(|_| issuing(&self.key(), self.rng.u32(1..1_000))).collect();
+        let back: Vec<_> = orders.iter().rev().cloned().collect();
+        let clients = Arc::clone(&self.clients);
+        let node = self.rng.usize(..6);
+        let (one, other) = (self.rng.fork(), self.rng.fork());
+        tokio::join!(
+            clients.until_all_answered(Some(node), orders, one),
+            clients.until_all_answered(Some(node + 1), back, other),
+        );
     }
 
     async fn policy(&mut self) {

@@ -22,7 +22,7 @@ async fn a_ledger_whose_making_was_cut_off_is_made_by_the_next_start() {
     let platform = platform().await;
     for seed in 0..4 {
         let mut rng = Rng::with_seed(seed);
-        let mut fleet = Fleet::new(1, &platform.url());
+        let mut fleet = Fleet::new(1, &platform.url(), None);
         for _ in 0..4 {
             fleet.start_in_vain(Duration::from_millis(rng.u64(..30))).await;
         }
@@ -37,7 +37,7 @@ async fn a_migration_that_was_cut_off_goes_on_at_the_next_start() {
     let platform = platform().await;
     for seed in 0..4 {
         let mut rng = Rng::with_seed(seed);
-        let mut fleet = Fleet::new(1, &platform.url());
+        let mut fleet = Fleet::new(1, &platform.url(), None);
         old_ledger(&fleet);
         for _ in 0..4 {
             fleet.start_in_vain(Duration::from_millis(rng.u64(..30))).await;

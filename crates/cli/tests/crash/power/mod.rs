@@ -23,7 +23,6 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::campaign::seed;
 use crate::census::{self, Census};
 use crate::client::Clients;
 use crate::fleet::{APP_KEY, BINARY, Fleet, SECRET};
@@ -57,7 +56,7 @@ pub(crate) async fn run(seed: u64, cuts: u64) {
     let mut rng = Rng::with_seed(seed);
     let setup = Setup::new(APP_KEY, SECRET, || SystemClock.now());
     let platform = Platform::start(setup).await.unwrap();
-    let mut fleet = Fleet::new(1, &platform.url());
+    let mut fleet = Fleet::new(1, &platform.url(), None);
     let (trace, attempts) = traced_life(&mut fleet, &mut rng).await;
     let acknowledged = acknowledged(&trace, attempts);
     let history = History::of(&trace, fleet.directory());
@@ -70,16 +69,6 @@ pub(crate) async fn run(seed: u64, cuts: u64) {
     }
     let (lines, changes, answers) = (trace.lines, history.len(), acknowledged.len());
     println!("{cuts} power cuts in a life of {lines} system calls, {changes} changes to files and {answers} answers");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-#[ignore = "takes half a minute: scripts/test.sh runs it"]
-async fn what_was_answered_before_the_power_went_is_there() {
-    if can_trace() {
-        let seed = seed();
-        println!("seed {seed}");
-        run(seed, 60).await;
-    }
 }
 
 /// One in three at the moment after an answer, one in six with all that was written.
