@@ -10,9 +10,6 @@ use tokio::sync::watch;
 use crate::fleet::{Addresses, TOKEN};
 use crate::order::Fact;
 
-/// How long the feed may take to show what was answered.
-const END_S: u64 = 2;
-
 /// A policy in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
@@ -103,7 +100,7 @@ async fn read_on(addresses: &Addresses, known: &mut Vec<Seen>, wait_s: u64) -> O
 
 /// Reads until nothing more comes for so long that an event which is written and not yet in the feed would have come.
 async fn to_the_end(addresses: &Addresses, known: &mut Vec<Seen>) {
-    while read_on(addresses, known, END_S).await != Some(0) {}
+    while read_on(addresses, known, addresses.feed_lag_s).await != Some(0) {}
 }
 
 /// Follows the feed as a core system does, over whatever happens to the gateways, until `stop`; then to its end.

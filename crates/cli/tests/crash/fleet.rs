@@ -16,13 +16,20 @@ pub(crate) const TOKEN: &str = "a-token-of-the-crash-suite-0123456789";
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_baoqiao");
 
+/// How long events may take to get their places in the feed where several gateways share a ledger, in seconds.
+const FEED_LAG_S: u64 = 2;
+
 /// Where the nodes that are up listen; cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Addresses(watch::Receiver<Vec<Option<String>>>);
+pub(crate) struct Addresses {
+    nodes: watch::Receiver<Vec<Option<String>>>,
+    /// For how long nothing has to come until nothing more is to come, in seconds.
+    pub(crate) feed_lag_s: u64,
+}
 
 impl Addresses {
     async fn up(&self) -> Vec<String> {
-        let mut addresses = self.0.clone();
+        let mut addresses = self.nodes.clone();
         let known = addresses.wait_for(|nodes| nodes.iter().any(Option::is_some)).await;
         known.unwrap().iter().flatten().cloned().collect()
     }
@@ -35,7 +42,7 @@ impl Addresses {
 
     /// That node, counted round, or another where it is down.
     pub(crate) async fn prefer(&self, node: usize, rng: &mut Rng) -> String {
-        let preferred = self.0.borrow().iter().cycle().nth(node).cloned().flatten();
+        let preferred = self.nodes.borrow().iter().cycle().nth(node).cloned().flatten();
         match preferred {
             Some(address) => address,
             None => self.choose(rng).await,
@@ -48,6 +55,7 @@ pub(crate) struct Fleet {
     directory: Option<tempfile::TempDir>,
     nodes: Vec<Option<RunningGateway>>,
     addresses: watch::Sender<Vec<Option<String>>>,
+    feed_lag_s: u64,
 }
 
 impl Fleet {
@@ -59,11 +67,12 @@ impl Fleet {
             directory: Some(directory),
             nodes: (0..nodes).map(|_| None).collect(),
             addresses: watch::Sender::new(vec![None; nodes]),
+            feed_lag_s: ledger_url.map_or(0, |_| FEED_LAG_S),
         }
     }
 
     pub(crate) fn addresses(&self) -> Addresses {
-        Addresses(self.addresses.subscribe())
+        Addresses { nodes: self.addresses.subscribe(), feed_lag_s: self.feed_lag_s }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -96,7 +105,8 @@ impl Fleet {
         for name in ["baoqiao.toml", "keys.toml"] {
             std::fs::copy(other.directory().join(name), directory.path().join(name)).unwrap();
         }
-        Self { directory: Some(directory), nodes: vec![None], addresses: watch::Sender::new(vec![None]) }
+        let addresses = watch::Sender::new(vec![None]);
+        Self { directory: Some(directory), nodes: vec![None], addresses, feed_lag_s: other.feed_lag_s }
     }
 
     /// Starts a node and waits until it is ready.
