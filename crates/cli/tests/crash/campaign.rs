@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,7 +92,7 @@ fn mood(rng: &mut Rng) -> Scenario {
 
 /// Plays a campaign to its end.
 ///
-/// Panics with the plan, the first violations and the directory in which everything lies, if a promise was broken.
+/// Panics with the plan and the first violations if a promise was broken.
 pub(crate) async fn run(plan: Plan) -> Report {
     let mut rng = Rng::with_seed(plan.seed);
     let mut world = World::new(plan.engine, plan.nodes, &mut rng).await;
@@ -122,7 +124,7 @@ pub(crate) async fn run(plan: Plan) -> Report {
     census.followed = followers.join_all().await;
     let arrivals = world.platform.received().iter().map(|received| arrival(received)).collect();
     let evidence = Evidence { attempts, asked_back_from, census, arrivals };
-    judge(&evidence, &mut world, plan);
+    judge(&evidence, world.fleet.directory(), plan);
     report(&evidence, world.blows)
 }
 
@@ -174,23 +176,21 @@ fn report(evidence: &Evidence, blows: Blows) -> Report {
     }
 }
 
-fn judge(evidence: &Evidence, world: &mut World, plan: Plan) {
+fn judge(evidence: &Evidence, directory: &Path, plan: Plan) {
     let found = violations(evidence);
     if found.is_empty() {
         return;
     }
-    let directory = world.fleet.keep();
-    let mut log = std::io::BufWriter::new(std::fs::File::create(directory.join("clients.log")).unwrap());
-    for attempt in &evidence.attempts {
-        writeln!(log, "{attempt:?}").unwrap();
-    }
-    let mut log = std::io::BufWriter::new(std::fs::File::create(directory.join("platform.log")).unwrap());
-    for arrival in &evidence.arrivals {
-        writeln!(log, "{arrival:?}").unwrap();
-    }
-    if let Some(log) = world.database_log() {
-        std::fs::write(directory.join("database.log"), log).unwrap();
-    }
+    write_log(directory, "clients.log", &evidence.attempts);
+    write_log(directory, "platform.log", &evidence.arrivals);
+    write_log(directory, "events.log", &evidence.census.events);
     let first: Vec<String> = found.iter().take(20).map(ToString::to_string).collect();
-    panic!("{} promises broken, {plan:?}; logs in {}:\n{}", found.len(), directory.display(), first.join("\n"));
+    panic!("{} promises broken, {plan:?}:\n{}", found.len(), first.join("\n"));
+}
+
+fn write_log(directory: &Path, name: &str, entries: &[impl fmt::Debug]) {
+    let mut log = BufWriter::new(File::create(directory.join(name)).unwrap());
+    for entry in entries {
+        writeln!(log, "{entry:?}").unwrap();
+    }
 }

@@ -61,11 +61,13 @@ impl Census {
     }
 }
 
-/// Asks one gateway or another of those that are up; `None` where it gave no answer.
-async fn ask(addresses: &Addresses, path: &str) -> Option<Value> {
+/// Asks one gateway or another of those that are up; the problem, where there is no good answer.
+async fn ask(addresses: &Addresses, path: &str) -> Result<Value, String> {
     let url = format!("{}/api/v1/{path}", addresses.choose(&mut Rng::new()).await);
-    let (status, _, body) = get(&url, &[("authorization", &format!("Bearer {TOKEN}"))]).await.ok()?;
-    (status == 200).then(|| serde_json::from_slice(&body).unwrap())
+    let answer = get(&url, &[("authorization", &format!("Bearer {TOKEN}"))]).await;
+    let (status, _, body) = answer.map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&body);
+    if status == 200 { Ok(serde_json::from_str(&text).unwrap()) } else { Err(format!("{status} {text}")) }
 }
 
 /// The subjects of all notices that there are, sent or not, one for each notice.
@@ -78,7 +80,7 @@ async fn all_pages(addresses: &Addresses, list: &str) -> Vec<Value> {
     let (mut items, mut path) = (Vec::new(), format!("{list}?limit=200"));
     loop {
         let page = ask(addresses, &path).await;
-        let mut page = page.unwrap_or_else(|| panic!("no answer to {path}, with nothing killed any more"));
+        let mut page = page.unwrap_or_else(|problem| panic!("{path}, with nothing killed any more: {problem}"));
         items.append(page["items"].as_array_mut().unwrap());
         let Some(next) = page["next"].as_str() else { return items };
         path = format!("{list}?limit=200&cursor={next}");
@@ -89,7 +91,7 @@ async fn all_pages(addresses: &Addresses, list: &str) -> Vec<Value> {
 async fn read_on(addresses: &Addresses, known: &mut Vec<Seen>, wait_s: u64) -> Option<usize> {
     let mut path = format!("events?limit=200&after={}", known.last().map_or(0, |event| event.id));
     let _ = write!(path, "&wait_s={wait_s}");
-    let page = ask(addresses, &path).await?;
+    let page = ask(addresses, &path).await.ok()?;
     let events = page["events"].as_array().unwrap();
     known.extend(events.iter().map(|event| Seen {
         id: event["id"].as_u64().unwrap(),

@@ -193,10 +193,19 @@ impl World {
         let down = usize::from(self.fleet.len() > 1);
         (down..self.fleet.len()).for_each(|node| self.fleet.start(node));
     }
+}
 
-    /// The database's log, where there is one.
-    pub(crate) fn database_log(&self) -> Option<String> {
-        self.database.as_ref().map(|database| database.postgres.log())
+impl Drop for World {
+    /// A test that fails leaves its directory behind, with every log.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        let directory = self.fleet.keep();
+        if let Some(database) = &self.database {
+            let _ = std::fs::write(directory.join("database.log"), database.postgres.log());
+        }
+        eprintln!("ledger and logs are in {}", directory.display());
     }
 }
 
