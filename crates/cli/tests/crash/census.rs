@@ -70,10 +70,22 @@ async fn ask(addresses: &Addresses, path: &str) -> Result<Value, String> {
     if status == 200 { Ok(serde_json::from_str(&text).unwrap()) } else { Err(format!("{status} {text}")) }
 }
 
-/// The subjects of all notices that there are, sent or not, one for each notice.
-pub(crate) async fn notices(addresses: &Addresses) -> Vec<String> {
-    let notices = all_pages(addresses, "deliveries").await;
-    notices.iter().map(|item| item["subject"].as_str().unwrap().to_owned()).collect()
+/// A notice to the platform, as the list of deliveries shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    /// The policy or the auction.
+    pub(crate) about: String,
+    pub(crate) is_delivered: bool,
+}
+
+/// All notices that there are, sent or not, in the order in which they came about.
+pub(crate) async fn deliveries(addresses: &Addresses) -> Vec<Delivery> {
+    let items = all_pages(addresses, "deliveries").await;
+    let delivery = |item: &Value| {
+        let (_, about) = item["subject"].as_str().unwrap().split_once(':').unwrap();
+        Delivery { about: about.to_owned(), is_delivered: item["state"] == "delivered" }
+    };
+    items.iter().rev().map(delivery).collect()
 }
 
 async fn all_pages(addresses: &Addresses, list: &str) -> Vec<Value> {

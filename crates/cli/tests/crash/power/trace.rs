@@ -30,7 +30,7 @@ pub(super) struct Trace {
     /// How many there are: each is a moment at which the power can go.
     pub(super) lines: usize,
     /// What went out through anything that is no file of ours, with its line.
-    pub(super) answers: Vec<(usize, String)>,
+    pub(super) sendings: Vec<(usize, String)>,
 }
 
 /// The command, traced into `pipe`; the process that it starts is the gateway itself.
@@ -51,7 +51,7 @@ impl Trace {
         }
         let goes_out = |call: &&Call| matches!(call.name.as_str(), "write" | "writev" | "sendto");
         let text = |call: &Call| String::from_utf8_lossy(&call.bytes()).into_owned();
-        trace.answers = trace.calls.iter().filter(goes_out).map(|call| (call.begun, text(call))).collect();
+        trace.sendings = trace.calls.iter().filter(goes_out).map(|call| (call.begun, text(call))).collect();
         trace
     }
 
@@ -86,8 +86,8 @@ impl Trace {
     }
 
     /// The line at which this text went out first.
-    pub(super) fn answered(&self, text: &str) -> Option<usize> {
-        self.answers.iter().find(|(_, answer)| answer.contains(text)).map(|(line, _)| *line)
+    pub(super) fn went_out(&self, text: &str) -> Option<usize> {
+        self.sendings.iter().find(|(_, sending)| sending.contains(text)).map(|(line, _)| *line)
     }
 }
 
