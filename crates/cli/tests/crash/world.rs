@@ -132,14 +132,17 @@ impl World {
             Blow::Database => self.kill_the_database(clients, rng).await,
             Blow::Cuts => {
                 let proxy = &self.database.as_ref().unwrap().proxy;
-                proxy.set(Way::Breaking(*rng.choice(&[500, 5_000, 50_000, 500_000]).unwrap()));
-                load(clients, rng.u64(50..300)).await;
+                // The sooner they break, the fewer requests get anywhere.
+                let (highest, requests) =
+                    *rng.choice(&[(500, 10), (5_000, 50), (50_000, 100), (500_000, 300)]).unwrap();
+                proxy.set(Way::Breaking(highest));
+                load(clients, rng.u64(1..requests)).await;
                 proxy.set(Way::Open);
             }
             Blow::Silence => {
                 let proxy = &self.database.as_ref().unwrap().proxy;
                 proxy.set(Way::Silent);
-                load(clients, rng.u64(1..30)).await;
+                load(clients, rng.u64(1..16)).await;
                 proxy.set(Way::Open);
                 self.blows.silences += 1;
             }
@@ -169,7 +172,7 @@ impl World {
         loop {
             self.postgres(Postgres::kill);
             self.blows.database += 1;
-            load(clients, rng.u64(1..50)).await;
+            load(clients, rng.u64(1..16)).await;
             self.postgres(Postgres::restart);
             if rng.u8(..100) >= 20 {
                 return;

@@ -34,13 +34,16 @@ impl Database {
 
     /// A database of a PostgreSQL of this process's own; `None` where the system has none, which is printed.
     pub(crate) fn postgres() -> Option<Self> {
-        Postgres::is_available().then(|| {
-            let url = off_runtime(|| Postgres::shared().fresh_database());
-            let name = url.rsplit_once('/').unwrap().1.to_owned();
-            let config = url.parse().unwrap();
-            let url = PostgresUrl { config, encrypted: false, root_certificates: None, readers: 2, lanes: 1 };
-            Self { folder: tempfile::tempdir().unwrap(), url: LedgerUrl::Postgres(Box::new(url)), name }
-        })
+        Postgres::is_available().then(|| Self::on(off_runtime(Postgres::shared)))
+    }
+
+    /// A database of that server. Of another than this process's own, no statement runs behind the ledger's back.
+    pub(crate) fn on(server: &Postgres) -> Self {
+        let url = off_runtime(|| server.fresh_database());
+        let name = url.rsplit_once('/').unwrap().1.to_owned();
+        let config = url.parse().unwrap();
+        let url = PostgresUrl { config, encrypted: false, root_certificates: None, readers: 2, lanes: 1 };
+        Self { folder: tempfile::tempdir().unwrap(), url: LedgerUrl::Postgres(Box::new(url)), name }
     }
 
     /// The same database, to be used by several lanes.

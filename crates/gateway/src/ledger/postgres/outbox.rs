@@ -1,7 +1,8 @@
 //! The outbox in PostgreSQL, for the workers of any number of gateways.
 //!
 //! Whoever closes a notice or queues one locks the queue of its subject first. Nothing here waits for the disk, except
-//! what a person asks for: what a crash of the database takes back only lets notices be sent again.
+//! what a person asks for and what lets the next notice of a subject go: what a crash of the database takes back only
+//! lets notices be sent again, and never one after its successor.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -80,8 +81,9 @@ async fn lock_queues_of(session: &Session, ids: &[u64]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes the first open notice of each subject its active one, unless another is under way or the first is dead.
-async fn advance(session: &Session, queues: &HashSet<Queue>, at: Timestamp) -> Result<(), Failure> {
+/// Makes the first open notice of each subject its active one, unless another is under way or the first is dead; tells
+/// whether there was any.
+async fn advance(session: &Session, queues: &HashSet<Queue>, at: Timestamp) -> Result<bool, Failure> {
     let stand_back = "UPDATE notices n SET due_ms = NULL FROM unnest($1::smallint[], $2::text[]) AS w (bucket, subject) \
                       CROSS JOIN LATERAL (SELECT f.id FROM notices f WHERE f.bucket = w.bucket \
                         AND f.subject = w.subject AND f.state IN ('pending', 'dead') ORDER BY f.ordinal LIMIT 1) first \
@@ -94,13 +96,12 @@ async fn advance(session: &Session, queues: &HashSet<Queue>, at: Timestamp) -> R
                       SELECT FROM notices a WHERE a.bucket = w.bucket AND a.subject = w.subject \
                         AND a.due_ms IS NOT NULL)";
     if queues.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     let (buckets, subjects): (Vec<i16>, Vec<&str>) =
         queues.iter().map(|(bucket, subject)| (*bucket, subject.as_str())).unzip();
     session.execute(stand_back, &[&buckets, &subjects]).await?;
-    session.execute(activate, &[&buckets, &subjects, &millis(at)]).await?;
-    Ok(())
+    Ok(session.execute(activate, &[&buckets, &subjects, &millis(at)]).await? > 0)
 }
 
 /// Records attempts and moves their notices on; returns the ids of those whose lease had run out, so that nothing moved.
@@ -125,7 +126,9 @@ async fn record(session: &Session, turn: &Turn<'_>) -> Result<Vec<u64>, Failure>
         }
     }
     write_attempts(session, &attempts).await?;
-    advance(session, &queues, turn.now).await?;
+    if advance(session, &queues, turn.now).await? {
+        session.batch(SYNCED).await?;
+    }
     Ok(late)
 }
 
@@ -383,7 +386,7 @@ async fn skip_one(session: &Session, id: u64, now: Timestamp) -> Result<Skipped,
     }
 }
 
-/// What a person has asked for is on the disk before it is said to be done.
+/// What a person has asked for is on the disk before it is said to be done, and what lets a notice go before that goes.
 const SYNCED: &str = "SET LOCAL synchronous_commit = on";
 
 /// The bucket of a subject's queue: that of its policy, or of the name of whatever else it is.

@@ -1,9 +1,10 @@
 //! The outbox in SQLite, on a connection of its own.
 //!
-//! Nothing here is synced, except what a person asks for: a power cut that takes the last records back only lets the
-//! notices be sent again, which they may be anyhow, and the log keeps the order of transactions, so that nothing
-//! which the ledger has synced is lost with them. That, and one transaction for all attempts that ended meanwhile, is
-//! what makes thousands of deliveries a second possible beside the ledger's own writing.
+//! Nothing here is synced, except what a person asks for and what lets the next notice of a subject go: a power cut that
+//! takes the last records back only lets the notices be sent again, which they may be anyhow, and none after its
+//! successor. The log keeps the order of transactions, so that nothing which the ledger has synced is lost with them. That,
+//! and one transaction for all attempts that ended meanwhile, is what makes thousands of deliveries a second possible
+//! beside the ledger's own writing.
 //!
 //! Two connections of one process would wait for each other in SQLite's own back-off, which sleeps for up to
 //! 100 ms at a time: a [`Gate`] lets them go in turn.
@@ -61,12 +62,7 @@ impl SqliteOutbox {
         context: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let sql = |error: rusqlite::Error| failed(context, &error);
-        let _turn = self.gate.enter();
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-        let done = work(&transaction).map_err(sql)?;
-        transaction.commit().map_err(sql)?;
-        Ok(done)
+        self.write_synced_if(context, |_| Ok(false), work)
     }
 
     /// As [`write`](Self::write), and durable when it returns.
@@ -75,11 +71,39 @@ impl SqliteOutbox {
         context: &'static str,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        synchronous(&self.connection, true).map_err(|error| failed(context, &error))?;
-        let done = self.write(context, work);
-        synchronous(&self.connection, false).map_err(|error| failed(context, &error))?;
-        done
+        self.write_synced_if(context, |_| Ok(true), work)
     }
+
+    /// As either; which of them, is asked when nobody else of this process writes any more.
+    fn write_synced_if<T>(
+        &mut self,
+        context: &'static str,
+        is_synced: impl FnOnce(&Connection) -> rusqlite::Result<bool>,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let sql = |error: rusqlite::Error| failed(context, &error);
+        let _turn = self.gate.enter();
+        // SQLite takes the setting outside of a transaction alone.
+        let is_synced = is_synced(&self.connection).map_err(sql)?;
+        if is_synced {
+            synchronous(&self.connection, true).map_err(sql)?;
+        }
+        let written = transact(&mut self.connection, work);
+        if is_synced {
+            synchronous(&self.connection, false).map_err(sql)?;
+        }
+        written.map_err(sql)
+    }
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
 }
 
 pub(super) fn synchronous(connection: &Connection, full: bool) -> rusqlite::Result<()> {
@@ -131,6 +155,19 @@ fn advance(transaction: &Transaction<'_>, subject: &str, at: Timestamp) -> rusql
         transaction.prepare_cached(activate)?.execute(params![millis(at), id])?;
     }
     Ok(())
+}
+
+/// Whether one of these attempts closes a notice that another of its subject waits for.
+fn lets_another_go(connection: &Connection, finished: &[Finished]) -> rusqlite::Result<bool> {
+    let query = "SELECT EXISTS (SELECT 1 FROM notices d JOIN notices w ON w.subject = d.subject AND w.id <> d.id \
+                 WHERE d.id = ? AND w.state IN ('pending', 'dead'))";
+    let mut statement = connection.prepare_cached(query)?;
+    for done in finished.iter().filter(|done| done.next == Next::Delivered) {
+        if statement.query_row([done.id], |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Records an attempt and moves its notice on; `false` where the lease had run out, so that nothing moved.
@@ -396,7 +433,8 @@ impl OutboxStore for SqliteOutbox {
     }
 
     fn turn(&mut self, turn: &Turn<'_>) -> Result<Turned, StoreError> {
-        self.write("recording and claiming notices", |transaction| {
+        let is_synced = |connection: &Connection| lets_another_go(connection, turn.finished);
+        self.write_synced_if("recording and claiming notices", is_synced, |transaction| {
             let mut turned = Turned::default();
             for done in turn.finished {
                 if !record(transaction, turn.owner, turn.now, done)? {
