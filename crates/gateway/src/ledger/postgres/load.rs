@@ -1,7 +1,7 @@
 //! What a batch refers to, as far as the ledger holds it.
 //!
 //! What a message may change is locked as it is loaded, in the order of its key, so that two gateways wait for each
-//! other instead of for ever.
+//! other instead of for ever. Answers are loaded after that.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -26,19 +26,24 @@ pub(super) struct Locked {
     pub(super) auctions: HashMap<String, i32>,
 }
 
+type Given = (Vec<Option<StoredAnswer>>, Vec<(MessageUuid, Fingerprint)>);
+
 /// Begins the transaction of a batch, and loads.
 pub(super) async fn begin(
     session: &Session,
     wanted: &Wanted<'_>,
     claims: &Claims,
 ) -> Result<(Loaded, Locked), Failure> {
-    let ((), mut answers, mut uuids, policies, auctions) = try_join!(
-        session.batch("BEGIN"),
-        answers(session, wanted),
-        uuids(session, wanted),
-        policies(session, wanted),
-        auctions(session, wanted),
-    )?;
+    // Answers are looked for when the locks are held: whoever waited for a lock finds what the other gateway wrote under
+    // it, of which a copy of this message may be the cause.
+    let (policies, auctions, (mut answers, mut uuids)) = if wanted.policies.is_empty() && wanted.auctions.is_empty() {
+        let ((), known) = try_join!(session.batch("BEGIN"), given(session, wanted))?;
+        (Vec::new(), Vec::new(), known)
+    } else {
+        let ((), policies, auctions) =
+            try_join!(session.batch("BEGIN"), policies(session, wanted), auctions(session, wanted))?;
+        (policies, auctions, given(session, wanted).await?)
+    };
     for (place, wanted) in answers.iter_mut().zip(&wanted.keys) {
         if let Some(elsewhere) = claims.answer_elsewhere(wanted.key) {
             *place = Some(elsewhere.clone());
@@ -56,6 +61,11 @@ pub(super) async fn begin(
         auctions: auctions.into_iter().map(|(case, _)| case).collect(),
     };
     Ok((loaded, locked))
+}
+
+/// What was answered before, and to which messages.
+async fn given(session: &Session, wanted: &Wanted<'_>) -> Result<Given, Failure> {
+    try_join!(answers(session, wanted), uuids(session, wanted))
 }
 
 async fn answers(session: &Session, wanted: &Wanted<'_>) -> Result<Vec<Option<StoredAnswer>>, Failure> {

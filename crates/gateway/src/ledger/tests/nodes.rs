@@ -78,6 +78,29 @@ async fn a_policy_that_two_gateways_end_at_once_ends_once_and_for_one_of_them() 
     assert_eq!(database.count("SELECT count(*) FROM notices"), 10);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn copies_of_one_notice_at_two_gateways_get_one_answer() {
+    let Some(database) = Database::postgres() else { return };
+    let (one, other) = (World::open(&database), World::open(&database));
+    for round in 0..30 {
+        let policy_no = number(&one.submit(json!({"identifier": format!("{round}")})).await);
+        let end = |world: &World, uuid: &str| {
+            let (order, uuid) = (format!("{round}"), format!("{round}-{uuid}"));
+            let submission = world.asking(NOTICE, &order, Some(&uuid), rescission(&policy_no, &order));
+            let ledger = world.ledger.clone();
+            tokio::spawn(async move { ledger.submit(submission).await.unwrap() })
+        };
+        let (first, second) = (end(&one, "a"), end(&other, "b"));
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
+        let mut verdicts = [first.verdict, second.verdict].map(Verdict::as_str);
+        verdicts.sort_unstable();
+        assert_eq!((verdicts, first.result), (["accepted", "replayed"], second.result), "round {round}");
+    }
+    one.close().await;
+    other.close().await;
+    assert_eq!(database.count("SELECT count(*) FROM endings"), 30);
+}
+
 /// One order for two policies, one at each gateway: in two buckets under one key.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_for_two_policies_at_two_gateways_ends_one_of_them() {
