@@ -2,7 +2,7 @@
 # The crash suite at length: rounds of load and blows, one after the other, each on a new ledger, each judged at its end.
 # Prints a line a round and a summary; ends with the first broken promise, and says where its logs lie.
 #
-#   scripts/soak.sh [--engine sqlite|postgres] [--nodes N] [--minutes N] [--blows N] [--power-cuts N] [--seed N] [--release]
+#   scripts/soak.sh [--engine sqlite|postgres] [--nodes N] [--minutes N] [--blows N] [--power-cuts N] [--seed N] [--runs N] [--release]
 #
 # --engine      where the ledger is kept (sqlite)
 # --nodes       gateways on one ledger; more than one on postgres alone (1)
@@ -10,6 +10,7 @@
 # --blows       blows in each round: kills of gateways, and of what else the engine stands on (100)
 # --power-cuts  on sqlite, power cuts in each round, in a life of its own (60); they need strace
 # --seed        the first round's seed; each further round has the next (drawn at random)
+# --runs        runs of the simulation, before the rounds, from seeds that the checks do not run (20000)
 # --release     the optimised binary, which takes several times the load
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,8 +31,11 @@ while [ $# -gt 0 ]; do
     esac
 done
 
+BAOQIAO_SIMULATION_SEED=${BAOQIAO_CRASH_SEED:-$((RANDOM << 30 | RANDOM << 15 | RANDOM))} BAOQIAO_SIMULATION_RUNS=$runs \
+    cargo test "${profile[@]}" --workspace --lib --locked --quiet -- \
+    ledger::simulation::whatever_happens_the_ledger_is_what_the_model_says --exact --nocapture
 export BAOQIAO_PG_REQUIRED=1
-cargo test "${profile[@]}" -p baoqiao --test crash --locked --no-run --quiet
+cargo test "${profile[@]}" --workspace --test crash --locked --no-run --quiet
 # A round is a few minutes at the very most.
 exec timeout --verbose $((${BAOQIAO_SOAK_MINUTES:-10} * 60 + 600)) \
-    cargo test "${profile[@]}" -p baoqiao --test crash --locked --quiet -- --ignored --exact runs::soak --nocapture
+    cargo test "${profile[@]}" --workspace --test crash --locked --quiet -- --ignored --exact runs::soak --nocapture

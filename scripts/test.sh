@@ -71,4 +71,4 @@ step 'clients that others wrote, against the simulated platform'
 scripts/third-party/run.sh
 
 step 'crash suite, in short'
-cargo test -p baoqiao --test crash --locked --quiet -- --ignored --skip soak --nocapture
+cargo test --workspace --test crash --locked --quiet -- --ignored --skip soak --nocapture

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{demo, doctor, find, init, messages, outbox, reindex, serve, sign, simulate, user};
+use commands::{backup, demo, doctor, find, init, messages, outbox, serve, sign, simulate, user};
 
 /// Calls make many short-lived allocations on several threads at once, where the system's allocator spends a
 /// tenth of the processor.
@@ -34,6 +35,7 @@ enum Command {
     Outbox(outbox::Args),
     User(user::Args),
     Reindex(reindex::Args),
+    Backup(backup::Args),
     Doctor(doctor::Args),
     Simulate(simulate::Args),
     Sign(sign::Args),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Outbox(args) => outbox::run(&args),
         Command::Reindex(args) => reindex::run(&args),
         Command::User(args) => user::run(&args),
+        Command::Backup(args) => backup::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Sign(args) => sign::run(&args),

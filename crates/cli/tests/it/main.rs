@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod backup;
 mod commands;
 mod core_system;
 mod documents;

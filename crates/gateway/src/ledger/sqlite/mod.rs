@@ -1,5 +1,6 @@
 //! The embedded ledger: SQLite in WAL mode, every commit synced, one writer.
 
+mod backup;
 mod changes;
 mod console;
 mod figures;
@@ -25,6 +26,7 @@ use super::marks::{self, Marks};
 use super::store::StoreError;
 use crate::vault::{Sealed, Vault};
 
+pub use backup::backup;
 pub use console::SqliteConsole;
 pub use outbox::{Gate, SqliteOutbox};
 pub use reader::SqliteReader;
