@@ -9,8 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{demo, doctor, find, init, messages, outbox, reindex, serve, sign, simulate, user};
-use commands::{backup, demo, doctor, find, init, messages, outbox, serve, sign, simulate, user};
+use commands::{backup, demo, doctor, find, init, messages, outbox, reindex, serve, sign, simulate, user};
 
 /// Calls make many short-lived allocations on several threads at once, where the system's allocator spends a
 /// tenth of the processor.
