@@ -74,12 +74,12 @@ async fn messages_auctions_and_notices_are_found_as_well() {
     world.issue("01", json!({})).await;
     world.rescind("uuid-17", "order-17").await;
     world.report_auction("24010900100YSKSSG").await;
-    let notice = world.kill_a_notice("policy:P1").await;
+    let notice = world.kill_a_notice("policy:P1");
     let mut viewer = world.signed_in("viewer").await;
     for wanted in ["uuid-17", "order-17"] {
         let (_, answer) = find(&mut viewer, wanted).await;
         assert!(answer.location().starts_with("/console/policies/"), "{wanted}: {}", answer.text);
-        viewer.get(answer.location()).await.says("已解约").says("由 HN 提出").says("/console/messages/");
+        viewer.get(answer.location()).await.says("已解约").says("由 HN_HT_QNW 提出").says("/console/messages/");
     }
     find(&mut viewer, "24010900100YSKSSG").await.1.says("拍卖保险").says("auction:24010900100YSKSSG");
     find(&mut viewer, "request-id-of-the-platform").await.1.says(&format!("/console/deliveries/{notice}"));

@@ -64,7 +64,7 @@ async fn what_a_person_must_look_at_is_told_first() {
     let world = World::with_users();
     world.issue("01", json!({})).await;
     world.conflict("01").await;
-    world.kill_a_notice("policy:P1").await;
+    world.kill_a_notice("policy:P1");
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console").await;
     page.says("24 小时内 1 次幂等冲突").says("1 条通知已停止重试").says("href=\"/console/conflicts\"");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,11 +29,10 @@ use baoqiao_domain::ledger::Command;
 use baoqiao_domain::party::PersonKey;
 use baoqiao_domain::product::{AmountRange, Catalogue, DiscrepancyPolicy, Product};
 use baoqiao_domain::rescission::Rescission;
-use baoqiao_domain::source::PolicySource;
 use baoqiao_domain::time::format_gmt8;
 
 use crate::clock::Clock;
-use crate::config::{Config, SampleOptions, sample};
+use crate::config::{Config, EXAMPLE_POLICY_SOURCE, SampleOptions, sample};
 use crate::console::audit::{Action, AuditEntry, AuditFilter};
 use crate::console::password::Password;
 use crate::console::role::Role;
@@ -101,8 +101,29 @@ fn catalogue() -> Catalogue {
         partners: vec!["alibaba".to_owned()],
         recovery_discrepancy: DiscrepancyPolicy::Record,
     };
-    let source = PolicySource { code: "HN".to_owned(), partners: vec!["alibaba".to_owned()], products: None };
-    Catalogue::new([product]).with_sources([source]).with_surrender_sync(["alibaba".to_owned()])
+    Catalogue::new([product]).with_surrender_sync(["alibaba".to_owned()])
+}
+
+/// The sample's configuration, with a sandbox secret.
+fn config(folder: &Path) -> Config {
+    let options = SampleOptions::new("127.0.0.1:0", APP_KEY, SECRET).unwrap();
+    let text = sample(&options)
+        .replace("# sandbox_secrets = [{ file = \"sandbox-secret\" }]", "sandbox_secrets = [\"sandbox\"]");
+    Config::parse(&folder.join("baoqiao.toml"), &text, &|_| None).unwrap()
+}
+
+/// What the committer decides with, by that configuration.
+fn rules(config: &Config, vault: &Arc<Vault>, clock: &Arc<dyn Clock>, feed: &Feed) -> Rules {
+    Rules {
+        catalogue: Arc::new(config.catalogue.clone()),
+        clock: Arc::clone(clock),
+        vault: Arc::clone(vault),
+        document_url: Box::new(|number| format!("https://gateway.test/documents/{number}")),
+        stranger_records: 3,
+        wake_outbox: Wake::default(),
+        feed: feed.clone(),
+        webhooks: Vec::new(),
+    }
 }
 
 /// The way in for calls, by that configuration.
@@ -186,10 +207,7 @@ impl World {
 
     pub(super) fn at(public_url: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let options = SampleOptions::new("127.0.0.1:0", APP_KEY, SECRET).unwrap();
-        let config = sample(&options)
-            .replace("# sandbox_secrets = [{ file = \"sandbox-secret\" }]", "sandbox_secrets = [\"sandbox\"]");
-        let config = Config::parse(&directory.path().join("baoqiao.toml"), &config, &|_| None).unwrap();
+        let config = config(directory.path());
         let (keys, path) = (directory.path().join("keys.toml"), directory.path().join("ledger.db"));
         std::fs::write(&keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
         let vault = Arc::new(Vault::new(&Keyring::load(&keys).unwrap(), getrandom::fill));
@@ -204,17 +222,7 @@ impl World {
         let names = Arc::clone(&tables) as Arc<dyn NameIndex>;
         let meter = Arc::new(Meter::new("test".to_owned()));
         let feed = Feed::default();
-        let rules = Rules {
-            catalogue: Arc::new(config.catalogue.clone()),
-            clock: Arc::clone(&time),
-            vault: Arc::clone(&vault),
-            document_url: Box::new(|number| format!("https://gateway.test/documents/{number}")),
-            stranger_records: 3,
-            wake_outbox: Wake::default(),
-            feed: feed.clone(),
-            webhooks: Vec::new(),
-        };
-        let (ledger, committer) = Ledger::start(store, rules, 4_096).unwrap();
+        let (ledger, committer) = Ledger::start(store, rules(&config, &vault, &time, &feed), 4_096).unwrap();
         let links = Links { public_url: public_url.to_owned(), vault: Arc::clone(&vault) };
         let documents = Documents {
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
@@ -435,11 +443,11 @@ impl World {
     pub(super) async fn rescind(&self, uuid: &str, order_no: &str) {
         let number = self.issue(&format!("for {order_no}"), json!({})).await;
         let rescission: Rescission = serde_json::from_value(json!({
-            "policySource": "HN", "interfaceType": "recissionNotice", "orderNo": order_no, "policyNo": number,
+            "policySource": EXAMPLE_POLICY_SOURCE, "interfaceType": "recissionNotice", "orderNo": order_no, "policyNo": number,
         }))
         .unwrap();
         let scope = "avatar/rescission-notice";
-        let uuid = MessageUuid { scope, sender: "HN".to_owned(), uuid: uuid.to_owned() };
+        let uuid = MessageUuid { scope, sender: EXAMPLE_POLICY_SOURCE.to_owned(), uuid: uuid.to_owned() };
         let command = Command::RescindPolicy(Box::new(rescission));
         let answered = self.settle("avatar", scope, order_no, Some(uuid), command).await;
         assert_eq!(answered.result.map(|_| ()), Ok(()));
@@ -466,7 +474,7 @@ impl World {
     }
 
     /// A notice that was tried once and given up; its number.
-    pub(super) async fn kill_a_notice(&self, subject: &str) -> u64 {
+    pub(super) fn kill_a_notice(&self, subject: &str) -> u64 {
         let mut outbox = self.outbox.lock().unwrap();
         let row = NoticeRow {
             kind: "surrender-sync",
