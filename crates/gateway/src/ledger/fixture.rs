@@ -54,6 +54,11 @@ impl Database {
         self
     }
 
+    /// Its name on its server.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

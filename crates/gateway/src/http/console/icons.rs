@@ -35,8 +35,6 @@ pub(super) enum Icon {
     Menu,
     /// Goes away.
     Out,
-    /// To be seen.
-    Eye,
     /// To be gone back to.
     Back,
 }
@@ -65,9 +63,6 @@ impl Icon {
             }
             Self::Menu => "M3 5.5h14M3 10h14M3 14.5h14",
             Self::Out => "M8 3.5h-4.5v13h4.5M7.5 10h10M14 6.5l3.5 3.5l-3.5 3.5",
-            Self::Eye => {
-                "M2 10c2-4 5-5.5 8-5.5s6 1.5 8 5.5c-2 4-5 5.5-8 5.5s-6-1.5-8-5.5zM10 7.5a2.5 2.5 0 1 1 0 5a2.5 2.5 0 0 1 0-5z"
-            }
             Self::Back => "M12 4l-6 6l6 6",
         }
     }

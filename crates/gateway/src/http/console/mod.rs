@@ -7,8 +7,6 @@
 //! Every request goes through [`access::identify`], which makes the [`view::View`] that templates take. A handler
 //! asks for a [`access::Visit`] or, for a form, an [`order::Order`], with the role that it needs.
 
-#![allow(dead_code, reason = "the pages that use the rest are being written")]
-
 mod access;
 mod assets;
 mod chart;

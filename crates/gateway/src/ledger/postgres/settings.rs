@@ -30,6 +30,10 @@ const LIMITS: [&str; 4] = [
 ];
 /// Batches look up their few rows by key. A table that was empty when a statement was planned would be read whole.
 const BY_KEY: [&str; 3] = ["SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off"];
+/// Nothing is answered before it is durable, whatever the database's or the role's own setting; one that waits for a
+/// standby as well stays as it is.
+const SYNCED: [&str; 1] =
+    ["SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"];
 /// What is lost in a crash of the server is done again; nothing waits for its disk.
 const UNSYNCED: [&str; 1] = ["SET synchronous_commit = off"];
 
@@ -78,7 +82,7 @@ impl Settings {
             client
         };
         let settings: &[&[&str]] = match self.purpose {
-            Use::Writing => &[&LIMITS, &BY_KEY],
+            Use::Writing => &[&LIMITS, &BY_KEY, &SYNCED],
             Use::Reading => &[&LIMITS],
             Use::Outbox => &[&LIMITS, &BY_KEY, &UNSYNCED],
             Use::Maintenance => &[],

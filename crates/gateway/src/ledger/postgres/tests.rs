@@ -272,3 +272,20 @@ fn a_connection_over_a_network_is_encrypted_and_its_server_known() {
     let nothing = encrypted(&url("localhost"), Some("no certificate")).unwrap_err();
     assert!(nothing.contains("no certificate in it"), "{nothing}");
 }
+
+#[test]
+fn what_is_written_is_synced_whatever_the_database_says() {
+    let Some(database) = ledger() else { return };
+    let shown = |purpose| {
+        let mut connection = Connection::new(settings(&database, purpose)).unwrap();
+        let setting = connection.run("test", async |session| {
+            Ok(session.query_opt("SHOW synchronous_commit", &[]).await?.unwrap().try_get::<_, String>(0)?)
+        });
+        setting.unwrap()
+    };
+    for (set, kept) in [("off", "on"), ("remote_apply", "remote_apply")] {
+        let name = database.name();
+        database.execute(&format!("ALTER DATABASE \"{name}\" SET synchronous_commit = {set}")).unwrap();
+        assert_eq!((shown(Use::Writing).as_str(), shown(Use::Outbox).as_str()), (kept, "off"), "{set}");
+    }
+}

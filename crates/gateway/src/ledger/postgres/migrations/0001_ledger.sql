@@ -3,7 +3,7 @@
 -- Every table that grows with the traffic carries the bucket first in its key, and everything that one command changes
 -- lies in one bucket: distributed by `bucket`, a batch of one lane stays on one node. The bucket of a message, an event
 -- or a notice is its number modulo 1,024. No sequences: numbers are set aside in blocks. No foreign keys: they would
--- lock and look up what `decide` has just read; `baoqiao verify` checks what they would.
+-- lock and look up what the batch has just read and decided over.
 
 CREATE TABLE number_blocks (
   name text PRIMARY KEY
