@@ -1,7 +1,7 @@
 //! Why a request was believed or not, step by step; and, where its signature is wrong, what its sender did instead.
 //!
 //! A channel's `explain` goes through its own check again and tells each step. A wrong signature is held against what
-//! people usually get wrong: each [suspect](suspect::Suspect) is one change of the [recipe](recipe) by which signatures are
+//! people usually get wrong: each [suspect](suspect::Suspect) is one change of the [recipe] by which signatures are
 //! made, and the [search] tries each alone and then two together. What it finds is told in words, in both
 //! languages, that can be forwarded to the other side. Nothing here is ever asked whether to let a call in, and no word holds
 //! a secret.
