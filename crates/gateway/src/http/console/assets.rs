@@ -80,6 +80,20 @@ mod tests {
         assert_eq!(hash.len(), HASH_CHARS, "{address}");
     }
 
+    /// A brace that is missing makes one rule swallow those after it: browsers read that as rules inside a rule.
+    #[test]
+    fn every_rule_of_the_style_sheet_ends_before_the_next_begins() {
+        let style = ASSETS.iter().find(|asset| asset.name == "console.css").unwrap().content;
+        let mut depth = 0;
+        for line in style.lines() {
+            let begins_at_the_margin = line.starts_with(|c: char| !c.is_whitespace() && c != '}');
+            assert!(depth == 0 || !begins_at_the_margin, "inside another rule: {line}");
+            depth += line.matches('{').count();
+            depth = depth.checked_sub(line.matches('}').count()).unwrap();
+        }
+        assert_eq!(depth, 0);
+    }
+
     #[test]
     fn nothing_is_fetched_from_elsewhere() {
         for asset in ASSETS.iter().filter(|asset| asset.name != "htmx.js") {
