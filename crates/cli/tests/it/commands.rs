@@ -1,5 +1,7 @@
 //! The command line, as an engineer uses it on the first day.
 
+use std::process::Command;
+
 use crate::gateway::{APP_KEY, Gateway, SECRET, baoqiao, example, field, text};
 
 #[test]
@@ -124,4 +126,20 @@ fn looking_for_a_policy_makes_no_ledger() {
     assert!(text(&sought.stderr).contains("there is no such file yet"), "{}", text(&sought.stderr));
     assert!(baoqiao(["doctor", "--config", config.to_str().unwrap()]).status.success());
     assert!(!directory.path().join("ledger.db").exists());
+}
+
+/// The README's first command is `cargo run --release -- demo`: with a second program beside it, cargo would ask which.
+#[test]
+fn the_project_runs_one_program_without_being_told_which() {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let default = metadata["workspace_default_members"].as_array().unwrap();
+    let packages = metadata["packages"].as_array().unwrap().iter().filter(|package| default.contains(&package["id"]));
+    let targets = packages.flat_map(|package| package["targets"].as_array().unwrap());
+    let programs: Vec<_> = targets.filter(|target| target["kind"][0] == "bin").map(|target| &target["name"]).collect();
+    assert_eq!(programs, ["baoqiao"]);
 }
