@@ -10,7 +10,7 @@ use baoqiao_gateway::clock::{Clock as _, SystemClock};
 use baoqiao_gateway::console::audit::{Action, AuditEntry};
 use baoqiao_gateway::console::password::{MAX_BYTES, MIN_CHARS, Password};
 use baoqiao_gateway::console::role::Role;
-use baoqiao_gateway::console::store::{ConsoleStore, User, UserChange, user_name};
+use baoqiao_gateway::console::store::{ConsoleStore, User, UserChange, any_user_name, user_name};
 use baoqiao_gateway::gateway::open_console;
 
 use super::load_config;
@@ -74,7 +74,7 @@ struct OneArgs {
     #[command(flatten)]
     config: ConfigArgs,
     /// The user's name
-    #[arg(long, value_parser = name)]
+    #[arg(long, value_parser = any_name)]
     name: String,
     /// Why, for the audit log
     #[arg(long, default_value = "")]
@@ -92,6 +92,10 @@ struct RoleArgs {
 
 fn name(text: &str) -> Result<String, String> {
     user_name(text).ok_or_else(|| "expected at most 64 letters, digits or . _ @ -".to_owned())
+}
+
+fn any_name(text: &str) -> Result<String, String> {
+    any_user_name(text).ok_or_else(|| "expected a user's name, as `baoqiao user list` shows it".to_owned())
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -180,7 +184,7 @@ fn add(
         name: name.clone(),
         role: *role,
         password,
-        issuer: None,
+        provider: None,
         disabled_at: None,
         added_at: entry.at,
         signed_in_at: None,
@@ -207,8 +211,11 @@ fn changed(
     }
     let why = match store.user(name)? {
         None => "there is no such user",
-        Some(user) if user.issuer.is_some() && matches!(what, UserChange::Password(_)) => {
-            "they sign in elsewhere and have no password here"
+        Some(user) if user.provider.is_some() && matches!(what, UserChange::Password(_)) => {
+            "they sign in through the provider and have no password here"
+        }
+        Some(user) if user.provider.is_some() && matches!(what, UserChange::Role(_)) => {
+            "the provider through which they sign in gives them their role"
         }
         Some(_) => "nobody would be left who is an admin",
     };
@@ -227,8 +234,9 @@ fn list(store: &dyn ConsoleStore) -> Result<String, Failure> {
             None => "may sign in".to_owned(),
         };
         let last = user.signed_in_at.map_or_else(|| "never".to_owned(), format_gmt8);
+        let provider = user.provider.map(|identity| format!("  {}", identity.told())).unwrap_or_default();
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}  {}  {state}  last sign-in {last}", user.name, user.role.as_str());
+        let _ = writeln!(text, "{}  {}  {state}  last sign-in {last}{provider}", user.name, user.role.as_str());
     }
     Ok(text)
 }

@@ -12,7 +12,7 @@ use super::settings::Settings;
 use crate::console::audit::{Action, AuditEntry, AuditFilter, AuditRecord};
 use crate::console::role::Role;
 use crate::console::session::{Session, TokenDigest};
-use crate::console::store::{ConsoleStore, User, UserChange};
+use crate::console::store::{Admission, ConsoleStore, Identity, User, UserChange, Vouched, provider_user_name};
 use crate::ledger::lists::{MAX_EXAMINED, Slice};
 use crate::ledger::store::StoreError;
 
@@ -50,7 +50,7 @@ impl PostgresConsole {
 /// The columns that [`user`] reads.
 macro_rules! user_columns {
     () => {
-        "u.name, u.role, u.password, u.issuer, u.disabled_ms, u.added_ms, u.signed_in_ms"
+        "u.name, u.role, u.password, u.issuer, u.subject, u.disabled_ms, u.added_ms, u.signed_in_ms"
     };
 }
 
@@ -59,11 +59,82 @@ fn user(row: &Row, first: usize) -> Result<User, Failure> {
         name: row.try_get(first)?,
         role: known("a role", Role::from_name(row.try_get(first + 1)?))?,
         password: row.try_get(first + 2)?,
-        issuer: row.try_get(first + 3)?,
-        disabled_at: optional_instant(row, first + 4)?,
-        added_at: instant(row, first + 5)?,
-        signed_in_at: optional_instant(row, first + 6)?,
+        provider: match (row.try_get(first + 3)?, row.try_get(first + 4)?) {
+            (Some(issuer), Some(subject)) => Some(Identity { issuer, subject }),
+            _ => None,
+        },
+        disabled_at: optional_instant(row, first + 5)?,
+        added_at: instant(row, first + 6)?,
+        signed_in_at: optional_instant(row, first + 7)?,
     })
+}
+
+async fn insert_user(database: &Database, user: &User) -> Result<bool, Failure> {
+    let insert = "INSERT INTO users (name, role, password, issuer, subject, disabled_ms, added_ms) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+    let (role, disabled_ms, added_ms) = (user.role.as_str(), user.disabled_at.map(millis), millis(user.added_at));
+    let issuer = user.provider.as_ref().map(|identity| &identity.issuer);
+    let subject = user.provider.as_ref().map(|identity| &identity.subject);
+    let values: [Parameter<'_>; 7] = [&user.name, &role, &user.password, &issuer, &subject, &disabled_ms, &added_ms];
+    Ok(database.execute(insert, &values).await? == 1)
+}
+
+async fn user_of(database: &Database, identity: &Identity) -> Result<Option<User>, Failure> {
+    let query = concat!("SELECT ", user_columns!(), " FROM users u WHERE u.issuer = $1 AND u.subject = $2 FOR UPDATE");
+    let found = database.query_opt(query, &[&identity.issuer, &identity.subject]).await?;
+    found.map(|row| user(&row, 0)).transpose()
+}
+
+/// The user of that identity, added where there is none.
+async fn add_vouched(database: &Database, vouched: &Vouched, role: Role) -> Result<User, Failure> {
+    let mut added = User {
+        name: String::new(),
+        role,
+        password: None,
+        provider: Some(vouched.identity.clone()),
+        disabled_at: None,
+        added_at: vouched.at,
+        signed_in_at: None,
+    };
+    let mut ordinal = 1;
+    loop {
+        added.name = provider_user_name(&vouched.known_as, ordinal);
+        if insert_user(database, &added).await? {
+            record(database, &vouched.entry(Action::UserAdded, &added.name, role)).await?;
+            return Ok(added);
+        }
+        // The name is another's, or the same person came to another gateway at the same moment.
+        if let Some(user) = user_of(database, &vouched.identity).await? {
+            return Ok(user);
+        }
+        ordinal += 1;
+    }
+}
+
+async fn admit(database: &Database, vouched: &Vouched) -> Result<Admission, Failure> {
+    database.execute("DELETE FROM spent_nonces WHERE until_ms < $1", &[&millis(vouched.at)]).await?;
+    let spend = "INSERT INTO spent_nonces (digest, until_ms) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    if database.execute(spend, &[&vouched.nonce.as_slice(), &millis(vouched.nonce_until)]).await? == 0 {
+        return Ok(Admission::Replayed);
+    }
+    let known = user_of(database, &vouched.identity).await?;
+    let Some(role) = vouched.role else {
+        if let Some(user) = &known {
+            database.execute("DELETE FROM sessions WHERE user_name = $1", &[&user.name]).await?;
+        }
+        return Ok(Admission::WithoutRole(known.map(|user| user.name)));
+    };
+    let user = match known {
+        Some(user) => user,
+        None => add_vouched(database, vouched, role).await?,
+    };
+    if user.role == role {
+        return Ok(Admission::User(user));
+    }
+    database.execute("DELETE FROM sessions WHERE user_name = $1", &[&user.name]).await?;
+    database.execute("UPDATE users SET role = $2 WHERE name = $1", &[&user.name, &role.as_str()]).await?;
+    record(database, &vouched.entry(Action::UserRoleChanged, &user.name, role)).await?;
+    Ok(Admission::User(User { role, ..user }))
 }
 
 async fn record(database: &Database, entry: &AuditEntry) -> Result<(), Failure> {
@@ -94,10 +165,11 @@ async fn change(database: &Database, name: &str, change: &UserChange, at: Timest
     }
     let disable = "UPDATE users SET disabled_ms = $2 WHERE name = $1";
     let changed = match change {
+        // Who signs in elsewhere has their role from there, and no password here.
         UserChange::Role(role) => {
-            database.execute("UPDATE users SET role = $2 WHERE name = $1", &[&name, &role.as_str()]).await?
+            let update = "UPDATE users SET role = $2 WHERE name = $1 AND issuer IS NULL";
+            database.execute(update, &[&name, &role.as_str()]).await?
         }
-        // Who signs in elsewhere has no password here.
         UserChange::Password(hash) => {
             let update = "UPDATE users SET password = $2 WHERE name = $1 AND issuer IS NULL";
             database.execute(update, &[&name, hash]).await?
@@ -139,18 +211,17 @@ impl ConsoleStore for PostgresConsole {
     }
 
     fn add_user(&self, user: &User, entry: &AuditEntry) -> Result<bool, StoreError> {
-        let insert = "INSERT INTO users (name, role, password, issuer, disabled_ms, added_ms) \
-                      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
         self.write("adding a user", async |database| {
-            let (role, disabled_ms, added_ms) =
-                (user.role.as_str(), user.disabled_at.map(millis), millis(user.added_at));
-            let values: [Parameter<'_>; 6] = [&user.name, &role, &user.password, &user.issuer, &disabled_ms, &added_ms];
-            let added = database.execute(insert, &values).await? == 1;
+            let added = insert_user(database, user).await?;
             if added {
                 record(database, entry).await?;
             }
             Ok(added)
         })
+    }
+
+    fn admit(&self, vouched: &Vouched) -> Result<Admission, StoreError> {
+        self.write("admitting a user", async |database| admit(database, vouched).await)
     }
 
     fn change_user(

@@ -18,7 +18,7 @@ use super::{connect, failed, none_if_no_row};
 use crate::console::audit::{Action, AuditEntry, AuditFilter, AuditRecord};
 use crate::console::role::Role;
 use crate::console::session::{Session, TokenDigest};
-use crate::console::store::{ConsoleStore, User, UserChange};
+use crate::console::store::{Admission, ConsoleStore, Identity, User, UserChange, Vouched, provider_user_name};
 use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
 
@@ -66,7 +66,7 @@ impl SqliteConsole {
     }
 }
 
-const USER_COLUMNS: &str = "u.name, u.role, u.password, u.issuer, u.disabled_ms, u.added_ms, u.signed_in_ms";
+const USER_COLUMNS: &str = "u.name, u.role, u.password, u.issuer, u.subject, u.disabled_ms, u.added_ms, u.signed_in_ms";
 
 /// Reads the columns of [`USER_COLUMNS`], which begin at `first`.
 fn user(row: &Row<'_>, first: usize) -> rusqlite::Result<User> {
@@ -74,11 +74,82 @@ fn user(row: &Row<'_>, first: usize) -> rusqlite::Result<User> {
         name: row.get(first)?,
         role: known(first + 1, Role::from_name(&row.get::<_, String>(first + 1)?))?,
         password: row.get(first + 2)?,
-        issuer: row.get(first + 3)?,
-        disabled_at: optional_instant(row, first + 4)?,
-        added_at: instant(row, first + 5)?,
-        signed_in_at: optional_instant(row, first + 6)?,
+        provider: match (row.get(first + 3)?, row.get(first + 4)?) {
+            (Some(issuer), Some(subject)) => Some(Identity { issuer, subject }),
+            _ => None,
+        },
+        disabled_at: optional_instant(row, first + 5)?,
+        added_at: instant(row, first + 6)?,
+        signed_in_at: optional_instant(row, first + 7)?,
     })
+}
+
+fn insert_user(transaction: &Transaction<'_>, user: &User) -> rusqlite::Result<bool> {
+    let insert = "INSERT INTO users (name, role, password, issuer, subject, disabled_ms, added_ms) \
+                  VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let provider = user.provider.as_ref();
+    let added = transaction.execute(
+        insert,
+        params![
+            user.name,
+            user.role.as_str(),
+            user.password,
+            provider.map(|identity| &identity.issuer),
+            provider.map(|identity| &identity.subject),
+            user.disabled_at.map(millis),
+            millis(user.added_at),
+        ],
+    )?;
+    Ok(added == 1)
+}
+
+fn user_of(transaction: &Transaction<'_>, identity: &Identity) -> rusqlite::Result<Option<User>> {
+    let query = format!("SELECT {USER_COLUMNS} FROM users u WHERE u.issuer = ? AND u.subject = ?");
+    let mut statement = transaction.prepare_cached(&query)?;
+    statement.query_row([&identity.issuer, &identity.subject], |row| user(row, 0)).map(Some).or_else(none_if_no_row)
+}
+
+fn add_vouched(transaction: &Transaction<'_>, vouched: &Vouched, role: Role) -> rusqlite::Result<User> {
+    let mut user = User {
+        name: String::new(),
+        role,
+        password: None,
+        provider: Some(vouched.identity.clone()),
+        disabled_at: None,
+        added_at: vouched.at,
+        signed_in_at: None,
+    };
+    let mut ordinal = 1;
+    loop {
+        user.name = provider_user_name(&vouched.known_as, ordinal);
+        if insert_user(transaction, &user)? {
+            record(transaction, &vouched.entry(Action::UserAdded, &user.name, role))?;
+            return Ok(user);
+        }
+        ordinal += 1;
+    }
+}
+
+fn admit(transaction: &Transaction<'_>, vouched: &Vouched) -> rusqlite::Result<Admission> {
+    transaction.execute("DELETE FROM spent_nonces WHERE until_ms < ?", [millis(vouched.at)])?;
+    let spend = "INSERT INTO spent_nonces (digest, until_ms) VALUES (?, ?) ON CONFLICT DO NOTHING";
+    if transaction.execute(spend, params![vouched.nonce, millis(vouched.nonce_until)])? == 0 {
+        return Ok(Admission::Replayed);
+    }
+    let known = user_of(transaction, &vouched.identity)?;
+    if let Some(user) = known.as_ref().filter(|user| vouched.role != Some(user.role)) {
+        transaction.execute("DELETE FROM sessions WHERE user_name = ?", [&user.name])?;
+    }
+    match (known, vouched.role) {
+        (known, None) => Ok(Admission::WithoutRole(known.map(|user| user.name))),
+        (None, Some(role)) => Ok(Admission::User(add_vouched(transaction, vouched, role)?)),
+        (Some(user), Some(role)) if user.role == role => Ok(Admission::User(user)),
+        (Some(user), Some(role)) => {
+            transaction.execute("UPDATE users SET role = ? WHERE name = ?", [role.as_str(), &user.name])?;
+            record(transaction, &vouched.entry(Action::UserRoleChanged, &user.name, role))?;
+            Ok(Admission::User(User { role, ..user }))
+        }
+    }
 }
 
 fn record(transaction: &Transaction<'_>, entry: &AuditEntry) -> rusqlite::Result<()> {
@@ -110,8 +181,10 @@ fn change(transaction: &Transaction<'_>, name: &str, change: &UserChange, at: Ti
         return Ok(false);
     }
     let (update, value) = match change {
-        UserChange::Role(role) => ("UPDATE users SET role = ?1 WHERE name = ?2", Value::Text(role.as_str().to_owned())),
-        // Who signs in elsewhere has no password here.
+        // Who signs in elsewhere has their role from there, and no password here.
+        UserChange::Role(role) => {
+            ("UPDATE users SET role = ?1 WHERE name = ?2 AND issuer IS NULL", Value::Text(role.as_str().to_owned()))
+        }
         UserChange::Password(hash) => {
             ("UPDATE users SET password = ?1 WHERE name = ?2 AND issuer IS NULL", Value::Text(hash.clone()))
         }
@@ -179,25 +252,17 @@ impl ConsoleStore for SqliteConsole {
     }
 
     fn add_user(&self, user: &User, entry: &AuditEntry) -> Result<bool, StoreError> {
-        let insert = "INSERT INTO users (name, role, password, issuer, disabled_ms, added_ms) VALUES (?, ?, ?, ?, ?, ?) \
-                      ON CONFLICT DO NOTHING";
         self.write("adding a user", true, |transaction| {
-            let added = transaction.execute(
-                insert,
-                params![
-                    user.name,
-                    user.role.as_str(),
-                    user.password,
-                    user.issuer,
-                    user.disabled_at.map(millis),
-                    millis(user.added_at),
-                ],
-            )?;
-            if added == 1 {
+            let added = insert_user(transaction, user)?;
+            if added {
                 record(transaction, entry)?;
             }
-            Ok(added == 1)
+            Ok(added)
         })
+    }
+
+    fn admit(&self, vouched: &Vouched) -> Result<Admission, StoreError> {
+        self.write("admitting a user", true, |transaction| admit(transaction, vouched))
     }
 
     fn change_user(

@@ -15,6 +15,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0007_traffic.sql"),
     include_str!("migrations/0008_deliveries.sql"),
     include_str!("migrations/0009_figures.sql"),
+    include_str!("migrations/0010_provider.sql"),
 ];
 
 /// Brings the schema up to date.

@@ -11,7 +11,7 @@ use super::*;
 use crate::console::audit::{Action, AuditEntry, AuditFilter};
 use crate::console::role::Role;
 use crate::console::session::{Session, TokenDigest};
-use crate::console::store::{User, UserChange};
+use crate::console::store::{Admission, Identity, User, UserChange, Vouched};
 use crate::ledger::backend::ConsoleTables;
 use crate::ledger::lists::PolicyPlace;
 use crate::outbox::store::{AttemptVerdict, Finished, Next, NoticeRow, Turn, Want};
@@ -44,7 +44,7 @@ fn user(name: &str, role: Role) -> User {
         name: name.to_owned(),
         role,
         password: Some("$argon2id$".to_owned()),
-        issuer: None,
+        provider: None,
         disabled_at: None,
         added_at: at(0),
         signed_in_at: None,
@@ -90,6 +90,69 @@ async fn users_and_their_sessions_are_kept_with_what_was_done(database: Database
         assert_eq!(store.session(&TokenDigest([3; 32])).unwrap(), None, "one that is over is forgotten");
     });
     assert_eq!(database.count("SELECT count(*) FROM sessions"), 1);
+}
+
+fn vouched(subject: &str, known_as: &str, role: Option<Role>, nonce: u8) -> Vouched {
+    Vouched {
+        identity: Identity { issuer: "https://sso.test".to_owned(), subject: subject.to_owned() },
+        known_as: known_as.to_owned(),
+        role,
+        nonce: [nonce; 32],
+        nonce_until: at(600),
+        at: at(i64::from(nonce)),
+        peer: "192.0.2.1".to_owned(),
+    }
+}
+
+async fn whom_a_provider_vouches_for_is_known_by_subject_and_has_the_role_of_today(database: Database) {
+    let ConsoleTables { store, .. } = tables(&database);
+    off_runtime(|| {
+        let admit =
+            |subject: &str, known_as: &str, role, nonce| store.admit(&vouched(subject, known_as, role, nonce)).unwrap();
+        let admitted = |subject: &str, known_as: &str, role, nonce| {
+            let Admission::User(user) = admit(subject, known_as, Some(role), nonce) else { panic!("not admitted") };
+            (user.name, user.role)
+        };
+        assert!(store.add_user(&user("li", Role::Admin), &entry(Action::UserAdded, "li", 0)).unwrap());
+        assert_eq!(admit("s-1", "Li", None, 1), Admission::WithoutRole(None));
+        assert_eq!(admitted("s-1", "Li", Role::Viewer, 2), ("sso:li".to_owned(), Role::Viewer));
+        assert_eq!(admitted("s-2", "li", Role::Admin, 3), ("sso:li:2".to_owned(), Role::Admin), "another person");
+        assert_eq!(admitted("s-1", "renamed", Role::Viewer, 4), ("sso:li".to_owned(), Role::Viewer), "the same one");
+        assert_eq!(admit("s-1", "Li", Some(Role::Admin), 4), Admission::Replayed, "a sign-in counts once");
+
+        let begin = |digest, name| {
+            store.begin_session(&session(digest, name), at(-100), &entry(Action::SignedIn, "", 5)).unwrap();
+        };
+        let lives = |digest| store.session(&TokenDigest([digest; 32])).unwrap().is_some();
+        begin(1, "sso:li");
+        begin(2, "sso:li:2");
+        admitted("s-1", "li", Role::Viewer, 6);
+        assert!(lives(1), "nothing changed");
+        assert_eq!(admitted("s-1", "li", Role::Operator, 7).1, Role::Operator);
+        assert!(!lives(1) && lives(2), "sessions of the role before end");
+        assert_eq!(admit("s-2", "li", None, 8), Admission::WithoutRole(Some("sso:li:2".to_owned())));
+        assert!(!lives(2));
+
+        let change = |what: &UserChange| {
+            store.change_user("sso:li", what, None, &entry(Action::UserDisabled, "sso:li", 9)).unwrap()
+        };
+        assert!(!change(&UserChange::Role(Role::Admin)) && !change(&UserChange::Password("$x".to_owned())));
+        assert!(change(&UserChange::Disable));
+        let Admission::User(user) = admit("s-1", "li", Some(Role::Operator), 10) else { panic!("not known") };
+        assert!(user.disabled_at.is_some(), "who is disabled here stays so");
+        assert_eq!(store.user("sso:li").unwrap().unwrap().provider, Some(vouched("s-1", "", None, 0).identity));
+        let log = store.audit(&AuditFilter { user: Some("sso:li".to_owned()), ..AuditFilter::default() }, None, 9);
+        let log: Vec<_> =
+            log.unwrap().items.into_iter().map(|record| (record.entry.action, record.entry.detail)).collect();
+        let by = |role: &str| format!("{role} by iss=https://sso.test sub=s-1");
+        assert_eq!(log, [(Action::UserRoleChanged, by("operator")), (Action::UserAdded, by("viewer"))]);
+
+        let late = Vouched { at: at(601), nonce_until: at(1_200), ..vouched("s-1", "li", Some(Role::Operator), 11) };
+        assert!(matches!(store.admit(&late).unwrap(), Admission::User(_)));
+    });
+    assert_eq!(database.count("SELECT count(*) FROM spent_nonces"), 1, "what can no longer come is forgotten");
+    assert!(database.execute("UPDATE users SET name = 'wang' WHERE name = 'sso:li:2'").is_err());
+    assert!(database.execute("UPDATE users SET subject = 's-1' WHERE name = 'sso:li:2'").is_err());
 }
 
 async fn the_audit_log_is_read_by_pages_and_never_changed(database: Database) {
@@ -245,6 +308,7 @@ async fn what_is_no_policy_is_found(database: Database) {
 on_both_databases! {
     tokio::test;
     users_and_their_sessions_are_kept_with_what_was_done,
+    whom_a_provider_vouches_for_is_known_by_subject_and_has_the_role_of_today,
     the_audit_log_is_read_by_pages_and_never_changed,
     figures_are_kept_by_the_minute_and_counted_from_the_ledger,
     what_waits_is_counted_up_to_a_limit,

@@ -153,7 +153,7 @@ async fn add(State(console): State<Arc<Console>>, order: Order<need::Admin, NewU
         .read(move |console| {
             let password =
                 Some(password.hash(console.entropy).map_err(|error| Failure::Unavailable(error.to_string()))?);
-            let user = User { name, role, password, issuer: None, disabled_at: None, added_at, signed_in_at: None };
+            let user = User { name, role, password, provider: None, disabled_at: None, added_at, signed_in_at: None };
             Ok(console.store.add_user(&user, &entry)?)
         })
         .await?;
@@ -249,7 +249,7 @@ fn row(view: &View, columns: &[&str; 6], place: usize, user: &User) -> Markup {
             td data-label=(state) {
                 @if user.disabled_at.is_some() { (chip(Tone::Quiet, view.t(DISABLED))) }
                 @else { (chip(Tone::Good, view.t(ENABLED))) }
-                @if user.issuer.is_some() { " " (chip(Tone::Info, view.t(ELSEWHERE))) }
+                @if user.provider.is_some() { " " (chip(Tone::Info, view.t(ELSEWHERE))) }
             }
             td data-label=(last) {
                 @match user.signed_in_at {
@@ -278,7 +278,7 @@ fn row_actions(view: &View, place: usize, user: &User) -> Markup {
     };
     html! {
         (ask("role", CHANGE_ROLE, false, CHANGE_ROLE_ASK, view.t(CHANGE_ROLE_HINT), role_field(view, &id("role-of"), user.role)))
-        @if user.issuer.is_none() {
+        @if user.provider.is_none() {
             (ask("password", SET_PASSWORD, false, SET_PASSWORD_ASK, view.t(ADD_HINT), password_field(view, &id("password-of"), Some(&user.name))))
         }
         @if user.disabled_at.is_some() {

@@ -287,7 +287,7 @@ impl World {
             name: name.to_owned(),
             role,
             password: Some(Password::typed(PASSWORD).hash(getrandom::fill).unwrap()),
-            issuer: None,
+            provider: None,
             disabled_at: None,
             added_at: self.now(),
             signed_in_at: None,
