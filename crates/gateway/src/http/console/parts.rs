@@ -110,7 +110,8 @@ pub(super) fn empty(picture: Icon, title: &str, hint: &Markup) -> Markup {
 /// by Enter; cells say their column's name for narrow screens by `data-label`.
 pub(super) fn table(columns: &[&str], rows: &Markup) -> Markup {
     html! {
-        div.table-frame {
+        // One who cannot point scrolls it by keys.
+        div.table-frame tabindex="0" {
             table {
                 thead { tr { @for column in columns { th scope="col" { (column) } } } }
                 tbody { (rows) }
