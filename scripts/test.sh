@@ -70,5 +70,8 @@ fi
 step 'clients that others wrote, against the simulated platform'
 scripts/third-party/run.sh
 
+step 'the console, in a real browser'
+scripts/browser/run.sh
+
 step 'crash suite, in short'
 cargo test --workspace --test crash --locked --quiet -- --ignored --skip soak --nocapture

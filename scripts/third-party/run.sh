@@ -23,10 +23,9 @@ venv=$home/venv
 node=$home/node
 mkdir -p "$home"
 
-fail() {
-    echo "third-party: FAILED: $*" >&2
-    exit 1
-}
+what=third-party
+# shellcheck source=scripts/installing.sh
+source "$here/../installing.sh"
 
 # Prints why a client is skipped, or fails where none may be.
 skip() {
@@ -34,24 +33,6 @@ skip() {
         fail "$1 is required and $2"
     fi
     echo "third-party: SKIPPED $1: $2"
-}
-
-# Runs an installation; its first complaint becomes the reason when it fails.
-attempt() {
-    local log=$home/install.log
-    if ! "$@" >"$log" 2>&1; then
-        reason=$(grep -m 1 -E '^(npm error|WARNING:|ERROR:|E:)' "$log" || tail -n 1 "$log")
-        return 1
-    fi
-}
-
-# Installs Debian's packages, or tells why not.
-debian() {
-    command -v apt-get >/dev/null || { reason="there is no $1 and no apt-get to install it"; return 1; }
-    [[ $(id -u) == 0 ]] || { reason="there is no $1, and only root may install it"; return 1; }
-    echo "third-party: installing $*"
-    attempt apt-get update -q || return 1
-    attempt env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
 }
 
 install_taobaopy() {

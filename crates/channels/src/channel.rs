@@ -95,6 +95,15 @@ impl Draft {
     }
 }
 
+/// A name for people, in both languages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label {
+    /// 中文.
+    pub zh: &'static str,
+    /// English.
+    pub en: &'static str,
+}
+
 /// What an interface's document shows of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Examples {
@@ -117,6 +126,9 @@ pub trait Channel: Send + Sync {
 
     /// Its interfaces.
     fn interfaces(&self) -> &'static [&'static dyn Interface];
+
+    /// The ids of all who may call it.
+    fn callers(&self, access: &Access) -> Vec<String>;
 
     /// The interface that a request claims to be for; nothing of the request is to be believed yet.
     fn interface(&self, raw: &RawRequest, access: &Access) -> Option<&'static dyn Interface>;
@@ -167,14 +179,18 @@ pub trait Interface: Send + Sync {
     /// Channel and interface as the idempotency keys' scope, such as `qimen/policy-issuing`.
     fn scope(&self) -> &'static str;
 
-    /// Its Chinese name, for people.
-    fn label(&self) -> &'static str;
+    /// Its name, for people.
+    fn label(&self) -> Label;
 
     /// The method name on the wire unless the configuration says otherwise; `None` in a channel without such names.
     fn default_method(&self) -> Option<&'static str>;
 
     /// What its document shows of it, the request in JSON.
     fn examples(&self) -> Examples;
+
+    /// The idempotency keys that messages of these callers may have which name themselves so in the field that people
+    /// know them by, such as an order number.
+    fn keys_named(&self, name: &str, callers: &[String]) -> Vec<String>;
 
     /// Reads the request into a command.
     ///

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::access::Secret;
-use crate::channel::Examples;
+use crate::channel::{Examples, Label};
 use crate::explain::Words;
 use crate::sign_method::SignMethod;
 
@@ -154,8 +154,8 @@ pub trait Outbound: Send + Sync {
     /// The kind of notice that it sends.
     fn kind(&self) -> NoticeKind;
 
-    /// Its Chinese name, for people.
-    fn label(&self) -> &'static str;
+    /// Its name, for people.
+    fn label(&self) -> Label;
 
     /// The `method` on the wire.
     fn method(&self) -> &'static str;

@@ -219,7 +219,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
 }
 
-fn api(config: &Config, resends: Box<dyn ResendLog>, shared: &Shared) -> Api {
+fn api(config: &Config, resends: Box<dyn ResendLog>, meter: &Arc<Meter>, shared: &Shared) -> Api {
     Api::new(ApiParts {
         tokens: config.api_tokens.clone(),
         ledger: shared.ledger.clone(),
@@ -232,6 +232,7 @@ fn api(config: &Config, resends: Box<dyn ResendLog>, shared: &Shared) -> Api {
         vault: Arc::clone(&shared.vault),
         links: shared.links.clone(),
         clock: Arc::clone(&shared.clock),
+        meter: Arc::clone(meter),
         limits: api_limits(config),
     })
 }
@@ -372,7 +373,7 @@ impl Gateway {
         let shared = Shared { ledger: ledger.clone(), reader, lists, desk, feed: feed.clone(), links, vault, clock };
         let inbound = Arc::new(inbound(&config, &shared, catalogue, Arc::clone(&meter)));
         let console = ledgers.console.map(|tables| console(&config, tables, &meter, &inbound, &documents, &shared));
-        let api = api(&config, ledgers.resends, &shared);
+        let api = api(&config, ledgers.resends, &meter, &shared);
         let parts = Parts { inbound, documents, api: Arc::new(api), console, ledger: ledger.clone() };
         Ok(Self {
             server,

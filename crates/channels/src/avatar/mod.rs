@@ -45,6 +45,10 @@ impl Channel for Avatar {
         INTERFACES
     }
 
+    fn callers(&self, access: &Access) -> Vec<String> {
+        access.sources().into_iter().map(|source| source.code.clone()).collect()
+    }
+
     /// The address has one interface; `interfaceType` names the order it is about, and is read as a field.
     fn interface(&self, _raw: &RawRequest, _access: &Access) -> Option<&'static dyn Interface> {
         INTERFACES.first().copied()

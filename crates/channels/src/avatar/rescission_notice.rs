@@ -16,7 +16,7 @@ use baoqiao_domain::time::parse_gmt8;
 
 use super::envelope::Deal;
 use super::{body, text};
-use crate::channel::{CallResult, Decoded, Examples, Interface, RawRequest, Reply, Verified};
+use crate::channel::{CallResult, Decoded, Examples, Interface, Label, RawRequest, Reply, Verified};
 use crate::fields::{Fields, Problems};
 
 /// The interface.
@@ -31,13 +31,18 @@ const AMOUNT: &str = "不含正负号的十进制金额（元），如 10.2";
 const TIME: &str = "yyyy-MM-dd HH:mm:ss 格式的北京时间，或自 1970 年起的毫秒数";
 const REQUEST: &str = "secondRefundReq";
 
+/// The caller's code and the interface types have no colon in them, so no two keys run together.
+fn key(caller: &str, interface_type: &str, order_no: &str) -> String {
+    format!("{caller}:{interface_type}:{order_no}")
+}
+
 impl Interface for RescissionNotice {
     fn scope(&self) -> &'static str {
         SCOPE
     }
 
-    fn label(&self) -> &'static str {
-        "解约通知"
+    fn label(&self) -> Label {
+        Label { zh: "解约通知", en: "Rescission notice" }
     }
 
     fn default_method(&self) -> Option<&'static str> {
@@ -49,6 +54,11 @@ impl Interface for RescissionNotice {
             request: include_str!("golden/rescission_notice/example.json"),
             answer: include_str!("golden/rescission_notice/rescinded.json"),
         }
+    }
+
+    fn keys_named(&self, name: &str, callers: &[String]) -> Vec<String> {
+        let of = |caller: &String| INTERFACE_TYPES.map(|interface_type| key(caller, interface_type, name));
+        callers.iter().flat_map(of).collect()
     }
 
     fn decode(&self, call: &Verified<'_>, _catalogue: &Catalogue) -> Result<Decoded, Refusal> {
@@ -63,8 +73,7 @@ impl Interface for RescissionNotice {
             Some(((interface_type, order_no, uuid), notice)) if unreadable.is_empty() => {
                 let rescission = notice.into_rescission(call.caller(), interface_type, order_no);
                 let rescission = rescission.ok_or_else(|| Refusal::InvalidFields(Vec::new()))?;
-                // The caller's code and the interface types have no colon in them, so no two keys run together.
-                let key = format!("{}:{}:{}", call.caller(), rescission.interface_type, rescission.order_no);
+                let key = key(call.caller(), &rescission.interface_type, &rescission.order_no);
                 let uuid = MessageUuid { scope: SCOPE, sender: call.caller().to_owned(), uuid };
                 Ok(Decoded { key, uuid: Some(uuid), command: Command::RescindPolicy(Box::new(rescission)) })
             }

@@ -43,6 +43,10 @@ impl Channel for Qimen {
         INTERFACES
     }
 
+    fn callers(&self, access: &Access) -> Vec<String> {
+        access.partners().into_iter().map(|partner| partner.id.clone()).collect()
+    }
+
     fn interface(&self, raw: &RawRequest, access: &Access) -> Option<&'static dyn Interface> {
         let method = method_name(raw)?;
         let scope = access.interface_of_method(&method)?;

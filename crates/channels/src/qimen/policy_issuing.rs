@@ -14,7 +14,7 @@ use baoqiao_domain::time::parse_gmt8;
 use jiff::Timestamp;
 
 use super::{body, envelope};
-use crate::channel::{CallResult, Decoded, Examples, Interface, RawRequest, Reply, Verified};
+use crate::channel::{CallResult, Decoded, Examples, Interface, Label, RawRequest, Reply, Verified};
 use crate::fields::{Fields, Problems};
 
 /// The interface.
@@ -26,8 +26,8 @@ impl Interface for PolicyIssuing {
         "qimen/policy-issuing"
     }
 
-    fn label(&self) -> &'static str {
-        "出单"
+    fn label(&self) -> Label {
+        Label { zh: "出单", en: "Policy issuing" }
     }
 
     fn default_method(&self) -> Option<&'static str> {
@@ -39,6 +39,10 @@ impl Interface for PolicyIssuing {
             request: include_str!("golden/policy_issuing/example.json"),
             answer: include_str!("golden/policy_issuing/issued.json"),
         }
+    }
+
+    fn keys_named(&self, name: &str, _callers: &[String]) -> Vec<String> {
+        vec![name.to_owned()]
     }
 
     fn decode(&self, call: &Verified<'_>, catalogue: &Catalogue) -> Result<Decoded, Refusal> {

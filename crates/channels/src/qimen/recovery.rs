@@ -18,7 +18,7 @@ use baoqiao_domain::time::parse_gmt8;
 
 use super::policy_issuing::{AMOUNT, TIME};
 use super::{body, envelope};
-use crate::channel::{CallResult, Decoded, Examples, Interface, RawRequest, Reply, Verified};
+use crate::channel::{CallResult, Decoded, Examples, Interface, Label, RawRequest, Reply, Verified};
 use crate::fields::{Fields, Problems};
 
 /// The interface.
@@ -30,8 +30,8 @@ impl Interface for Recovery {
         "qimen/recovery"
     }
 
-    fn label(&self) -> &'static str {
-        "追缴"
+    fn label(&self) -> Label {
+        Label { zh: "追缴", en: "Recovery" }
     }
 
     /// Of the same form as issuing's: the document has none.
@@ -44,6 +44,10 @@ impl Interface for Recovery {
             request: include_str!("golden/recovery/example.json"),
             answer: include_str!("golden/recovery/recorded.json"),
         }
+    }
+
+    fn keys_named(&self, name: &str, _callers: &[String]) -> Vec<String> {
+        vec![name.to_owned()]
     }
 
     fn decode(&self, call: &Verified<'_>, catalogue: &Catalogue) -> Result<Decoded, Refusal> {

@@ -11,7 +11,7 @@ use baoqiao_domain::time::format_gmt8;
 use super::answer::truth;
 use super::call::Call;
 use super::verdict::{Acceptance, judge, said};
-use crate::channel::Examples;
+use crate::channel::{Examples, Label};
 use crate::outbound::{Judgement, Outbound, OutboundRequest, OutboundResponse, TopApp, WrongInterface};
 
 /// The interface.
@@ -68,8 +68,8 @@ impl Outbound for AuctionResult {
         NoticeKind::AuctionResult
     }
 
-    fn label(&self) -> &'static str {
-        "拍卖保险结果通知"
+    fn label(&self) -> Label {
+        Label { zh: "拍卖保险结果通知", en: "Auction insurance result" }
     }
 
     fn method(&self) -> &'static str {

@@ -10,7 +10,7 @@ use baoqiao_domain::surrender::{SurrenderNotice, SurrenderStatus, SurrenderType,
 use super::answer::{text, truth};
 use super::call::Call;
 use super::verdict::{Acceptance, judge};
-use crate::channel::Examples;
+use crate::channel::{Examples, Label};
 use crate::outbound::{Judgement, Outbound, OutboundRequest, OutboundResponse, TopApp, WrongInterface};
 
 /// The interface.
@@ -60,8 +60,8 @@ impl Outbound for SurrenderSync {
         NoticeKind::SurrenderSync
     }
 
-    fn label(&self) -> &'static str {
-        "退保信息同步"
+    fn label(&self) -> Label {
+        Label { zh: "退保信息同步", en: "Surrender sync" }
     }
 
     fn method(&self) -> &'static str {

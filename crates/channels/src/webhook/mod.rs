@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sha2::Sha256;
 
-use crate::channel::Examples;
+use crate::channel::{Examples, Label};
 use crate::outbound::{Judgement, Outbound, OutboundRequest, OutboundResponse, TopApp, Verdict, WrongInterface};
 
 const PREFIX: &str = "whsec_";
@@ -56,8 +56,8 @@ impl Outbound for Webhook {
         NoticeKind::Webhook
     }
 
-    fn label(&self) -> &'static str {
-        "事件推送"
+    fn label(&self) -> Label {
+        Label { zh: "事件推送", en: "Event" }
     }
 
     fn method(&self) -> &'static str {

@@ -66,7 +66,7 @@ mod tests {
     use std::path::Path;
 
     use baoqiao_channels::access::Access;
-    use baoqiao_channels::channel::{CallResult, Decoded, Draft, Examples, RawRequest, Reply, Verified};
+    use baoqiao_channels::channel::{CallResult, Decoded, Draft, Examples, Label, RawRequest, Reply, Verified};
     use baoqiao_channels::explain::{Evidence, Explanation, Known};
     use baoqiao_channels::origin::Origin;
     use baoqiao_domain::product::Catalogue;
@@ -91,6 +91,9 @@ mod tests {
         }
         fn interfaces(&self) -> &'static [&'static dyn Interface] {
             &[&Named("pair/one", "method.one"), &Named("pair/two", "method.two")]
+        }
+        fn callers(&self, _: &Access) -> Vec<String> {
+            unreachable!()
         }
         fn interface(&self, _: &RawRequest, _: &Access) -> Option<&'static dyn Interface> {
             unreachable!()
@@ -125,13 +128,16 @@ mod tests {
         fn scope(&self) -> &'static str {
             self.0
         }
-        fn label(&self) -> &'static str {
+        fn label(&self) -> Label {
             unreachable!()
         }
         fn default_method(&self) -> Option<&'static str> {
             Some(self.1)
         }
         fn examples(&self) -> Examples {
+            unreachable!()
+        }
+        fn keys_named(&self, _: &str, _: &[String]) -> Vec<String> {
             unreachable!()
         }
         fn decode(&self, _: &Verified<'_>, _: &Catalogue) -> Result<Decoded, Refusal> {

@@ -15,7 +15,7 @@ use baoqiao_domain::refusal::{FieldProblem, Refusal};
 
 use super::Api;
 use super::access::{Caller, need};
-use super::order::{Order, Told, has_control_character, without_control_characters};
+use super::order::{AUCTION_STAGE, Order, Told, has_control_character, without_control_characters};
 use super::problem::Problem;
 
 /// How a stage of an auction's insurance ended.
@@ -116,5 +116,5 @@ pub(super) async fn report(
         },
     };
     let command = Command::ReportAuctionStage(Box::new(content));
-    api.settle(&caller.name, order, Told { scope: "api/auction-stage", command, answer: reported }).await
+    api.settle(&caller.name, order, Told { scope: AUCTION_STAGE, command, answer: reported }).await
 }

@@ -40,9 +40,11 @@ use crate::ledger::lists::Lists;
 use crate::ledger::resends::ResendLog;
 use crate::ledger::store::Reader;
 use crate::outbox::Desk;
+use crate::statistics::Meter;
 use crate::vault::{Purpose, Sealed, Vault};
 
 pub use access::{ApiToken, Scope};
+pub(super) use order::ORDERS;
 use problem::{Problem, unavailable};
 
 /// Where it is served.
@@ -87,6 +89,8 @@ pub struct ApiParts {
     pub links: Links,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Counts orders.
+    pub meter: Arc<Meter>,
     /// Bounds.
     pub limits: ApiLimits,
 }
@@ -106,6 +110,7 @@ pub struct Api {
     vault: Arc<Vault>,
     links: Links,
     clock: Arc<dyn Clock>,
+    meter: Arc<Meter>,
     limits: ApiLimits,
 }
 
@@ -126,6 +131,7 @@ impl Api {
             vault: parts.vault,
             links: parts.links,
             clock: parts.clock,
+            meter: parts.meter,
             limits: parts.limits,
         }
     }

@@ -13,8 +13,9 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
-use baoqiao_channels::channel::{CallResult, Reply};
+use baoqiao_channels::channel::{CallResult, Label, Reply};
 use baoqiao_channels::origin::Origin;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::{Command, Outcome};
@@ -25,6 +26,7 @@ use super::problem::{Problem, respond, unavailable};
 use super::{Api, BASE};
 use crate::ledger::store::{Arrival, Verdict};
 use crate::ledger::{Asked, Submission};
+use crate::statistics::Ending;
 use crate::vault::Purpose;
 
 /// The header of the key.
@@ -32,11 +34,23 @@ pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Set to `true` on an answer that was given before.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
+/// The scope of orders to surrender a policy.
+pub(super) const SURRENDER: &str = "api/surrender";
+/// The scope of reports of an auction's stage.
+pub(super) const AUCTION_STAGE: &str = "api/auction-stage";
+
+/// The names of the orders' scopes, for people.
+pub(in crate::http) const ORDERS: [(&str, Label); 2] = [
+    (SURRENDER, Label { zh: "退保指令（API）", en: "Surrender order (API)" }),
+    (AUCTION_STAGE, Label { zh: "拍卖阶段上报（API）", en: "Auction stage report (API)" }),
+];
+
 /// A body with its key, and what of it goes into the traffic record.
 pub(super) struct Order<T> {
     pub(super) key: String,
     pub(super) content: T,
     pub(super) received_at: Timestamp,
+    started: Instant,
     dump: Vec<u8>,
     peer: String,
 }
@@ -156,6 +170,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Order<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Self, Problem> {
+        let started = Instant::now();
         let (head, stream) = request.into_parts();
         let key = key(&head.headers)?;
         if !is_json(&head.headers) {
@@ -166,7 +181,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Api>> for Order<T> {
         let content = content(&body)?;
         let address = head.extensions.get::<Origin>().and_then(|origin| origin.address);
         let peer = address.map(|address| address.to_string()).unwrap_or_default();
-        Ok(Self { key, content, received_at: api.clock.now(), dump: dump(&head, &body), peer })
+        Ok(Self { key, content, received_at: api.clock.now(), started, dump: dump(&head, &body), peer })
     }
 }
 
@@ -189,7 +204,7 @@ fn reply(answer: Answer, result: &CallResult) -> Reply {
 
 /// An order, translated into the ledger's words.
 pub(super) struct Told {
-    /// Which of the interfaces of this API, such as `api/surrender`.
+    /// Which of [`ORDERS`].
     pub(super) scope: &'static str,
     /// The command.
     pub(super) command: Command,
@@ -218,7 +233,10 @@ impl Api {
             render: Box::new(move |result, _at| reply(answer, result)),
         };
         // One that took too long may still become durable: the same key then has its answer.
-        match self.ledger.submit_within(submission, self.limits.deadline).await {
+        let settled = self.ledger.submit_within(submission, self.limits.deadline).await;
+        let verdict = settled.as_ref().map_or(Verdict::Refused, |answered| answered.verdict);
+        self.meter.record(scope, Ending::Settled(verdict), order.received_at, order.started.elapsed());
+        match settled {
             Ok(answered) => {
                 let code = answered.result.as_ref().err().map_or("-", |refusal| refusal.code().as_str());
                 tracing::info!(interface = scope, caller, verdict = answered.verdict.as_str(), code, "order answered");

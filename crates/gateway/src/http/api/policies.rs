@@ -21,7 +21,7 @@ use baoqiao_domain::surrender::{Surrender, SurrenderStatus, SurrenderType};
 
 use super::Api;
 use super::access::{Caller, need};
-use super::order::{Order, Told};
+use super::order::{Order, SURRENDER, Told};
 use super::page::{Page, cursor};
 use super::parameters::{Parameters, none};
 use super::problem::{Problem, unavailable};
@@ -389,7 +389,7 @@ pub(super) async fn surrender(
         surrender_type: asked.surrender_type.clone(),
     };
     let command = Command::SurrenderPolicy(Box::new(content));
-    api.settle(&caller.name, order, Told { scope: "api/surrender", command, answer: surrendered }).await
+    api.settle(&caller.name, order, Told { scope: SURRENDER, command, answer: surrendered }).await
 }
 
 #[cfg(test)]

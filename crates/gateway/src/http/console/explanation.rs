@@ -130,10 +130,11 @@ fn signed(view: &View, signing: &Signing, content: Content) -> Markup {
             (row(view, &columns, view.t(LEFT_OUT), part, &shown, true))
         }
     };
+    let title = view.with(SIGNED, &[&rule, &signing.charset]);
     html! {
         section {
-            h3 { (view.with(SIGNED, &[&rule, &signing.charset])) }
-            (parts::table(&columns, &rows))
+            h3 { (title) }
+            (parts::table(&title, &columns, &rows))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What goes wrong, and the page that says so.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, LOCATION};
@@ -31,6 +33,8 @@ messages! {
     UNAVAILABLE_HINT: "原因已写入网关日志。请稍后再试；若持续出现，请运行 baoqiao doctor 检查。", "The reason is in the gateway's log. Please try again; if it stays so, run baoqiao doctor.";
     BUSY: "网关繁忙", "The gateway is busy";
     BUSY_HINT: "请稍后再试。", "Please try again in a moment.";
+    TOO_SLOW: "台账没有及时答复", "The ledger did not answer in time";
+    TOO_SLOW_HINT: "已等待 {} 秒（配置项 server.request_deadline_ms）。请稍后再试，或缩小查询范围。如果刚才提交了操作，请先查看它是否已经生效，再决定是否重做。", "It was waited for {} s (server.request_deadline_ms). Please try again in a moment, or ask for less. If you have just given an order, look first whether it was carried out.";
     HOME: "回到总览", "Back to the overview";
 }
 
@@ -55,6 +59,8 @@ pub(super) enum Failure {
     Refused(String),
     /// Too much is going on.
     Busy,
+    /// The ledger did not answer within that time; what was asked may still be done.
+    TooSlow { waited: Duration },
     /// The ledger cannot be read or written, or what it holds does not open; the reason is for the log.
     Unavailable(String),
 }
@@ -95,6 +101,7 @@ impl Failure {
             Self::RoleMissing(_) | Self::OtherOrigin | Self::CookieMissing | Self::FormTooOld => StatusCode::FORBIDDEN,
             Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::Refused(_) => StatusCode::CONFLICT,
+            Self::TooSlow { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Busy | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -110,6 +117,7 @@ impl Failure {
             Self::Unreadable => (UNREADABLE, hint(UNREADABLE_HINT)),
             Self::Refused(text) => (REFUSED, text.clone()),
             Self::Busy => (BUSY, hint(BUSY_HINT)),
+            Self::TooSlow { waited } => (TOO_SLOW, view.with(TOO_SLOW_HINT, &[&waited.as_secs().max(1)])),
             Self::Unavailable(_) => (UNAVAILABLE, hint(UNAVAILABLE_HINT)),
         }
     }
@@ -127,8 +135,14 @@ impl IntoResponse for Failure {
 /// The page of a failure, where the response is one.
 pub(super) fn show(mut response: Response, view: &View) -> Response {
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
-    if let Failure::Unavailable(reason) = &failure {
-        tracing::error!(user = view.user_name(), %reason, "a page of the console could not be shown");
+    match &failure {
+        Failure::Unavailable(reason) => {
+            tracing::error!(user = view.user_name(), %reason, "a page of the console could not be shown");
+        }
+        Failure::TooSlow { .. } => {
+            tracing::warn!(user = view.user_name(), "the ledger did not answer a page of the console in time");
+        }
+        _ => {}
     }
     let mut shown = match failure {
         Failure::SignInFirst => to_sign_in(view),

@@ -17,6 +17,8 @@ pub(super) enum Icon {
     Send,
     /// Conflicts.
     Conflict,
+    /// What came back.
+    Recovery,
     /// Channels and products.
     Channels,
     /// Users.
@@ -50,6 +52,7 @@ impl Icon {
             Self::Conflict => {
                 "M4 3.5v4a3 3 0 0 0 3 3h6a3 3 0 0 1 3 3v3M16 3.5v4M4 16.5v-4M13.5 5.5l2.5-2.5l2.5 2.5M1.5 14.5l2.5 2.5l2.5-2.5"
             }
+            Self::Recovery => "M4 8.5h9a4 4 0 0 1 0 8h-4M7.5 5l-3.5 3.5l3.5 3.5",
             Self::Channels => "M3 5h14M3 10h14M3 15h14M7 3.5v3M13 8.5v3M6 13.5v3",
             Self::Users => {
                 "M7.5 3.5a3 3 0 1 1 0 6a3 3 0 0 1 0-6zM2 16.5c0-3 2.5-4.5 5.5-4.5s5.5 1.5 5.5 4.5M13.5 4a2.7 2.7 0 0 1 0 5.2M15 12.3c2 .6 3 2 3 4.2"

@@ -20,6 +20,7 @@ messages! {
     MANAGE: "管理", "Management";
     OVERVIEW: "总览", "Overview";
     FIND: "查保单", "Find";
+    RECOVERIES: "追缴", "Recoveries";
     MESSAGES: "报文", "Messages";
     DELIVERIES: "通知投递", "Deliveries";
     CONFLICTS: "幂等冲突", "Conflicts";
@@ -53,6 +54,8 @@ pub(super) enum Place {
     Overview,
     /// Find anything.
     Find,
+    /// What was recovered.
+    Recoveries,
     /// The traffic record.
     Messages,
     /// The outbox.
@@ -69,7 +72,7 @@ pub(super) enum Place {
 
 /// The navigation, in groups. A place stands here once it has a page.
 const NAVIGATION: [(Message, &[Place]); 3] = [
-    (WORK, &[Place::Overview, Place::Find]),
+    (WORK, &[Place::Overview, Place::Find, Place::Recoveries]),
     (TRAFFIC, &[Place::Messages, Place::Deliveries, Place::Conflicts]),
     (MANAGE, &[Place::Channels, Place::Users, Place::Audit]),
 ];
@@ -79,6 +82,7 @@ impl Place {
         match self {
             Self::Overview => "/console",
             Self::Find => "/console/find",
+            Self::Recoveries => "/console/recoveries",
             Self::Messages => "/console/messages",
             Self::Deliveries => "/console/deliveries",
             Self::Conflicts => "/console/conflicts",
@@ -92,6 +96,7 @@ impl Place {
         match self {
             Self::Overview => Icon::Gauge,
             Self::Find => Icon::Search,
+            Self::Recoveries => Icon::Recovery,
             Self::Messages => Icon::Messages,
             Self::Deliveries => Icon::Send,
             Self::Conflicts => Icon::Conflict,
@@ -106,6 +111,7 @@ impl Place {
         match self {
             Self::Overview => OVERVIEW,
             Self::Find => FIND,
+            Self::Recoveries => RECOVERIES,
             Self::Messages => MESSAGES,
             Self::Deliveries => DELIVERIES,
             Self::Conflicts => CONFLICTS,

@@ -89,7 +89,7 @@ pub struct ConsoleParts {
     pub lifetimes: Lifetimes,
     /// How long a form may take to arrive.
     pub body_timeout: Duration,
-    /// How long an order may wait for the ledger.
+    /// How long a page or an order may wait for the ledger.
     pub deadline: Duration,
     /// What the world calls the gateway.
     pub public_url: String,
@@ -119,7 +119,11 @@ pub struct Console {
     attempts: Attempts,
     signing_in: Arc<Semaphore>,
     live: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
 }
+
+/// The most pages that read at once: a ledger that does not answer must not take every thread of the gateway.
+const MAX_READING: usize = 32;
 
 impl Console {
     /// The console over these parts.
@@ -147,6 +151,7 @@ impl Console {
             attempts: Attempts::default(),
             signing_in: Arc::new(Semaphore::new(1)),
             live: Arc::new(Semaphore::new(live::LIVE_AT_ONCE)),
+            reading: Arc::new(Semaphore::new(MAX_READING)),
         }
     }
 
@@ -164,16 +169,26 @@ impl Console {
         platforms.chain(self.config.webhooks.iter().map(|webhook| webhook.lane.partner.clone())).collect()
     }
 
-    /// Runs what blocks on a thread that may.
+    /// Runs what blocks on a thread that may, and waits for it for as long as a page may take.
     async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         query: impl FnOnce(&Self) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let this = Arc::clone(self);
-        match tokio::task::spawn_blocking(move || query(&this)).await {
-            Ok(result) => result,
-            Err(error) => Err(Failure::Unavailable(error.to_string())),
-        }
+        let reading = async {
+            let turn = Arc::clone(&self.reading).acquire_owned().await;
+            // The turn ends with the work, also when nobody waits for it any more.
+            let work = move || {
+                let _turn = turn;
+                query(&this)
+            };
+            match tokio::task::spawn_blocking(work).await {
+                Ok(result) => result,
+                Err(error) => Err(Failure::Unavailable(error.to_string())),
+            }
+        };
+        let late = |_| Err(Failure::TooSlow { waited: self.deadline });
+        tokio::time::timeout(self.deadline, reading).await.unwrap_or_else(late)
     }
 }
 

@@ -106,12 +106,12 @@ pub(super) fn empty(picture: Icon, title: &str, hint: &Markup) -> Markup {
     html! { div.empty { (icon(picture)) p.empty-title { (title) } p { (hint) } } }
 }
 
-/// A table whose rows become cards where there is no room. A row with `data-open` is walked to by `j` and `k` and opened
+/// A table whose rows become cards where there is no room; `name` says what is in it to those who do not see it. A row with `data-open` is walked to by `j` and `k` and opened
 /// by Enter; cells say their column's name for narrow screens by `data-label`.
-pub(super) fn table(columns: &[&str], rows: &Markup) -> Markup {
+pub(super) fn table(name: &str, columns: &[&str], rows: &Markup) -> Markup {
     html! {
         // One who cannot point scrolls it by keys.
-        div.table-frame tabindex="0" {
+        div.table-frame tabindex="0" role="region" aria-label=(name) {
             table {
                 thead { tr { @for column in columns { th scope="col" { (column) } } } }
                 tbody { (rows) }
@@ -205,7 +205,7 @@ mod tests {
             fields([(evil, code(evil))]),
             card(evil, &code(evil)),
             empty(Icon::Search, evil, &code(evil)),
-            table(&[evil], &code(evil)),
+            table(evil, &[evil], &code(evil)),
             notice(Tone::Warn, evil),
         ] {
             let text = markup.into_string();

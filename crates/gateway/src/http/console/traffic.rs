@@ -4,14 +4,16 @@
 use std::fmt::Write as _;
 
 use baoqiao_channels::CHANNELS;
-use baoqiao_channels::channel::Interface;
+use baoqiao_channels::channel::{Interface, Label};
 use baoqiao_channels::explain::{Evidence, Kept, Words};
 use baoqiao_channels::qimen::body::charset;
 use maud::{Markup, html};
 
 use super::language::{Language, Message, messages};
+use super::pages::SURRENDER_ORDER;
 use super::parts::{Tone, chip};
 use super::view::View;
+use crate::http::api::ORDERS;
 use crate::ledger::store::Verdict;
 
 messages! {
@@ -59,13 +61,23 @@ pub(super) fn interfaces() -> impl Iterator<Item = &'static dyn Interface> {
     CHANNELS.iter().flat_map(|channel| channel.interfaces()).copied()
 }
 
-/// What a message is for: the interface's name, which is Chinese, beside the one that it has in the ledger.
+/// The names of everything that asks the ledger for something: platforms' interfaces, orders of the insurer's own systems
+/// and of people.
+pub(super) fn scopes() -> impl Iterator<Item = (&'static str, Label)> {
+    interfaces().map(|interface| (interface.scope(), interface.label())).chain(ORDERS).chain([SURRENDER_ORDER])
+}
+
+/// The name of that scope.
+pub(super) fn scope_label(scope: &str) -> Option<Label> {
+    scopes().find(|(known, _)| *known == scope).map(|(_, label)| label)
+}
+
+/// What a message is for: the interface's name for people, and, where one points at it, the one that it has in the ledger.
 pub(super) fn interface_name(view: &View, scope: Option<&str>, channel: &str) -> Markup {
     let Some(scope) = scope else { return html! { (channel) } };
-    let known = interfaces().find(|interface| interface.scope() == scope);
     html! {
-        @match known.filter(|_| view.language == Language::Chinese) {
-            Some(interface) => { span title=(scope) { (interface.label()) } }
+        @match scope_label(scope) {
+            Some(label) => { span title=(scope) { (view.label(label)) } }
             None => { (scope) }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use baoqiao_channels::channel::Label;
 use jiff::Timestamp;
 
 use super::language::{Language, Message};
@@ -78,6 +79,14 @@ impl View {
     /// A message in the page's language.
     pub(super) fn t(&self, message: Message) -> &'static str {
         message.in_language(self.language)
+    }
+
+    /// A name in the page's language.
+    pub(super) fn label(&self, label: Label) -> &'static str {
+        match self.language {
+            Language::Chinese => label.zh,
+            Language::English => label.en,
+        }
     }
 
     /// A message with values.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use baoqiao_channels::access::Secret;
-use baoqiao_channels::channel::Examples;
+use baoqiao_channels::channel::{Examples, Label};
 use baoqiao_channels::outbound::{
     AnswerFormat, Judgement, Outbound, OutboundRequest, OutboundResponse, TopApp, Verdict, WrongInterface,
 };
@@ -129,8 +129,8 @@ impl Outbound for Plain {
         NoticeKind::SurrenderSync
     }
 
-    fn label(&self) -> &'static str {
-        "plain"
+    fn label(&self) -> Label {
+        Label { zh: "plain", en: "plain" }
     }
 
     fn method(&self) -> &'static str {

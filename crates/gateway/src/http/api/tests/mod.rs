@@ -34,6 +34,7 @@ use crate::ledger::postgres::Sequencer;
 use crate::ledger::store::Arrival;
 use crate::ledger::{Asked, Committer, Rules, Stranger, Submission, Webhook};
 use crate::outbox::Wake;
+use crate::statistics::Meter;
 
 /// A clock that tests set.
 struct TestClock(AtomicI64);
@@ -111,6 +112,7 @@ impl Answer {
 struct World {
     router: Router,
     api: Arc<Api>,
+    meter: Arc<Meter>,
     ledger: Ledger,
     /// Ends when the last sender is gone.
     _committer: Committer,
@@ -145,6 +147,7 @@ impl World {
             webhooks: vec![Webhook { id: "core".to_owned(), kinds: vec!["recovery.recorded"] }],
         };
         let (ledger, committer) = Ledger::start_lanes(backend.stores().unwrap(), rules, 4_096).unwrap();
+        let meter = Arc::new(Meter::new("test".to_owned()));
         let api = Arc::new(Api::new(ApiParts {
             tokens: tokens(),
             ledger: ledger.clone(),
@@ -157,10 +160,11 @@ impl World {
             vault: Arc::clone(&vault),
             links: Links { public_url: "https://x.test".to_owned(), vault: Arc::clone(&vault) },
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            meter: Arc::clone(&meter),
             limits: ApiLimits { body_bytes: 4_096, body_timeout: Duration::from_mins(1), deadline: DEADLINE },
         }));
         let router = router(Arc::clone(&api));
-        Self { router, api, ledger, _committer: committer, feed, vault, clock, sequencer, _database: database }
+        Self { router, api, meter, ledger, _committer: committer, feed, vault, clock, sequencer, _database: database }
     }
 
     fn advance_ms(&self, ms: i64) {

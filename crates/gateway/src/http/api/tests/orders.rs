@@ -1,6 +1,7 @@
 //! Orders: surrender, auction stages, sending again, and what their keys are good for.
 
 use super::*;
+use crate::statistics::Calls;
 
 #[tokio::test]
 async fn an_order_has_one_answer_for_ever() {
@@ -31,6 +32,13 @@ async fn an_order_has_one_answer_for_ever() {
     assert_eq!(world.get("/deliveries").await["items"].as_array().unwrap().len(), 1);
     let messages = world.get("/messages?interface=api/surrender").await;
     assert_eq!(column(&messages, "verdict"), ["refused", "conflicting", "conflicting", "replayed", "accepted"]);
+    // Each of them is counted.
+    let counted = world.meter.unwritten().into_iter().filter(|row| row.interface == "api/surrender");
+    let counted = counted.fold(Calls::default(), |mut all, row| {
+        all.add(&row.calls);
+        all
+    });
+    assert_eq!(counted, Calls { accepted: 1, replayed: 1, conflicting: 2, refused: 1, disbelieved: 0 });
     let conflict = world.get(&format!("/messages/{}", column(&messages, "id")[2])).await;
     assert_eq!(conflict["conflict"]["differing"], json!(["endorsementNo", "refundMoney"]));
     let request = conflict["request"].as_str().unwrap();

@@ -118,7 +118,7 @@ fn page(view: &View, filter: &AuditFilter, slice: &Slice<AuditRecord, u64>) -> M
         @if slice.items.is_empty() {
             (parts::empty(Icon::Audit, view.t(EMPTY), &html! { (view.t(EMPTY_HINT)) }))
         } @else {
-            (parts::table(&columns, &rows))
+            (parts::table(view.t(Place::Audit.label()), &columns, &rows))
         }
         (parts::older(view, older.as_deref()))
     };

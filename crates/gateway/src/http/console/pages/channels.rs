@@ -16,7 +16,7 @@ use crate::http::console::Console;
 use crate::http::console::access::{Visit, need};
 use crate::http::console::failure::Failure;
 use crate::http::console::icons::Icon;
-use crate::http::console::language::{Language, messages};
+use crate::http::console::language::messages;
 use crate::http::console::layout::{self, Place};
 use crate::http::console::parts::{self, Tone, chip};
 use crate::http::console::view::View;
@@ -144,21 +144,17 @@ fn lanes(console: &Console) -> impl Iterator<Item = &LaneConfig> {
 
 fn interfaces(view: &View, console: &Console) -> Markup {
     let columns = [NAME, WAY, SCOPE, METHOD].map(|column| view.t(column));
-    let name = |label: &'static str, id: &'static str| match view.language {
-        Language::Chinese => label,
-        Language::English => id,
-    };
     let rows = html! {
         @for channel in CHANNELS {
             @for interface in channel.interfaces() {
                 @let method = console.config.access.method_of(interface.scope()).unwrap_or(channel.path());
                 (interface_row(view, &columns, &format!("{PATH}/{}", interface.scope()),
-                    name(interface.label(), interface.scope()), INBOUND, interface.scope(), method))
+                    view.label(interface.label()), INBOUND, interface.scope(), method))
             }
         }
         @for interface in OUTBOUND {
             @let kind = interface.kind().as_str();
-            (interface_row(view, &columns, &format!("{PATH}/notices/{kind}"), name(interface.label(), kind),
+            (interface_row(view, &columns, &format!("{PATH}/notices/{kind}"), view.label(interface.label()),
                 OUTBOUND_WAY, kind, interface.method()))
         }
     };
@@ -166,7 +162,7 @@ fn interfaces(view: &View, console: &Console) -> Markup {
         section.stack {
             h2 { (view.t(INTERFACES)) }
             p.muted { (view.t(INTERFACES_LEAD)) }
-            (parts::table(&columns, &rows))
+            (parts::table(view.t(INTERFACES), &columns, &rows))
         }
     }
 }
@@ -269,7 +265,7 @@ fn sources(view: &View, console: &Console) -> Markup {
             h2 { (view.t(SOURCES)) }
             @if sources.is_empty() {
                 (parts::empty(Icon::Channels, view.t(NO_SOURCES), &html! { (view.t(NO_SOURCES_HINT)) }))
-            } @else { (parts::table(&columns, &rows)) }
+            } @else { (parts::table(view.t(SOURCES), &columns, &rows)) }
         }
     }
 }
@@ -300,7 +296,7 @@ fn platforms(view: &View, console: &Console, fares: &[Health]) -> Markup {
                 (parts::empty(Icon::Send, view.t(NO_PLATFORMS), &html! { (view.t(NO_PLATFORMS_HINT)) }))
             } @else {
                 p.muted { (view.with(PLATFORMS_LEAD, &[&RECENT])) }
-                (parts::table(&columns, &rows))
+                (parts::table(view.t(PLATFORMS), &columns, &rows))
             }
         }
     }
@@ -338,7 +334,7 @@ fn platform_row(view: &View, columns: &[&str; 7], lane: &LaneConfig, health: &He
 fn products(view: &View, console: &Console) -> Markup {
     let columns = [CODE, NAME, PREFIX, SUM, PREMIUM, CURRENCIES, SOLD_BY, DISCREPANCY].map(|column| view.t(column));
     let rows = html! { @for product in console.config.catalogue.products() { (product_row(view, &columns, product)) } };
-    html! { section.stack { h2 { (view.t(PRODUCTS)) } (parts::table(&columns, &rows)) } }
+    html! { section.stack { h2 { (view.t(PRODUCTS)) } (parts::table(view.t(PRODUCTS), &columns, &rows)) } }
 }
 
 fn product_row(view: &View, columns: &[&str; 8], product: &Product) -> Markup {

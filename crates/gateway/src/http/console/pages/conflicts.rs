@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
 use baoqiao_domain::difference::{Difference, differences};
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 use serde_json::Value;
@@ -139,7 +140,7 @@ fn table(view: &View, slice: &Slice<MessageRecord, MessagePlace>) -> Markup {
             }
         }
     };
-    html! { (parts::table(&columns, &rows)) (parts::older(view, older.as_deref())) }
+    html! { (parts::table(view.t(Place::Conflicts.label()), &columns, &rows)) (parts::older(view, older.as_deref())) }
 }
 
 /// A conflict with both contents.
@@ -230,8 +231,8 @@ fn compared(view: &View, found: &Found, is_shown: bool) -> Markup {
             @let shown = is_shown || is_plain(&one.path);
             tr {
                 td.wrap data-label=(columns[0]) { code { (one.path) } }
-                td.wrap.was data-label=(columns[1]) { (value(view, one.first.as_ref(), shown)) }
-                td.wrap.is data-label=(columns[2]) { (value(view, one.second.as_ref(), shown)) }
+                td.wrap data-label=(columns[1]) { (value(view, one.first.as_ref(), shown)) }
+                td.wrap data-label=(columns[2]) { (value(view, one.second.as_ref(), shown)) }
             }
         }
     };
@@ -246,15 +247,16 @@ fn compared(view: &View, found: &Found, is_shown: bool) -> Markup {
         fields: html! {},
         target: Some("#compared"),
     };
+    let count = view.with(COUNT, &[&found.differing.len()]);
     html! {
         section #compared {
             div.section-head {
-                h2 { (view.with(COUNT, &[&found.differing.len()])) }
+                h2 { (count) }
                 @if hides && view.may(Role::Operator) { (question(view, &asked)) }
                 @else if hides { span.muted { (view.t(ROLE_NEEDED)) } }
             }
             @if found.differing.is_empty() { p.muted { (view.t(SAME)) } }
-            @else { (parts::table(&columns, &rows)) }
+            @else { (parts::table(&count, &columns, &rows)) }
             p.muted {
                 a href={ "/console/messages/" (found.conflict.first_message_id) } { (columns[1]) } " · "
                 a href={ "/console/messages/" (found.message.id) } { (columns[2]) }
@@ -268,7 +270,10 @@ fn value(view: &View, value: Option<&Value>, shown: bool) -> Markup {
         @match value {
             None => { span.muted { (view.t(ABSENT)) } }
             Some(_) if !shown => { span.muted title=(view.t(HIDDEN)) { "•••" } }
-            Some(Value::String(text)) => { code { (text) } }
+            Some(Value::String(text)) => {
+                // The ledger keeps moments as UTC; people here read the clock of GMT+8.
+                @match text.parse::<Timestamp>() { Ok(moment) => { (parts::time(moment)) } Err(_) => { code { (text) } } }
+            }
             Some(other) => { code { (other.to_string()) } }
         }
     }

@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
 use baoqiao_channels::OUTBOUND;
+use baoqiao_channels::outbound::outbound_for;
 use baoqiao_domain::notice::NoticeKind;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use crate::http::console::Console;
 use crate::http::console::access::{Visit, need};
 use crate::http::console::failure::Failure;
 use crate::http::console::icons::{Icon, icon};
-use crate::http::console::language::{Language, messages};
+use crate::http::console::language::messages;
 use crate::http::console::layout::{self, Place, form_token};
 use crate::http::console::live::live;
 use crate::http::console::order::Order;
@@ -198,21 +199,21 @@ fn lists(view: &View, wanted: &Wanted, found: &Found) -> Markup {
                 p.muted { (view.t(QUEUES_LEAD)) }
                 @if found.queues.is_empty() {
                     (parts::empty(Icon::Check, view.t(NO_QUEUES), &html! { (view.t(NO_QUEUES_HINT)) }))
-                } @else { (table(view, &found.queues)) }
+                } @else { (table(view, view.t(QUEUES), &found.queues)) }
             }
             h2 { (view.t(ALL)) }
         }
         @if found.notices.is_empty() {
             (parts::empty(Icon::Send, view.t(EMPTY), &html! { (view.t(EMPTY_HINT)) }))
-        } @else { (table(view, &found.notices)) }
+        } @else { (table(view, view.t(ALL), &found.notices)) }
         (parts::older(view, older.as_deref()))
     }
 }
 
-fn table(view: &View, notices: &[NoticeRecord]) -> Markup {
+fn table(view: &View, name: &str, notices: &[NoticeRecord]) -> Markup {
     let columns = [NUMBER, STATE, KIND, SUBJECT, PARTNER, QUEUED, ATTEMPTS, LAST].map(|column| view.t(column));
     let rows = html! { @for notice in notices { (row(view, &columns, notice)) } };
-    parts::table(&columns, &rows)
+    parts::table(name, &columns, &rows)
 }
 
 fn row(view: &View, columns: &[&str; 8], notice: &NoticeRecord) -> Markup {
@@ -223,11 +224,21 @@ fn row(view: &View, columns: &[&str; 8], notice: &NoticeRecord) -> Markup {
             td data-label=(number) { a href=(address) { "#" (notice.id) } }
             td data-label=(state) { (standing(view, notice)) }
             td data-label=(kind) { (kind_name(view, &notice.kind)) }
-            td.wrap data-label=(subject) { (parts::code(&notice.subject)) }
+            td.subject data-label=(subject) { (subject_code(&notice.subject)) }
             td data-label=(partner) { (notice.partner) }
             td data-label=(queued) { (parts::short_time(notice.created_at, view.now)) }
             td.number data-label=(attempts) { (notice.attempts) }
             td.wrap data-label=(last) { @if let Some((_, detail)) = &notice.last { (detail) } }
+        }
+    }
+}
+
+/// A subject, which may be cut behind what it is: `policy:` and its number.
+fn subject_code(subject: &str) -> Markup {
+    html! {
+        @match subject.split_once(':') {
+            Some((kind, name)) => { code { (kind) ":" wbr; (name) } }
+            None => { (parts::code(subject)) }
         }
     }
 }
@@ -256,13 +267,14 @@ pub(super) fn standing(view: &View, notice: &NoticeRecord) -> Markup {
     }
 }
 
-/// A kind's name: Chinese has words for it, English the ledger's.
+/// A kind's name for people.
+pub(super) fn kind_label<'a>(view: &View, kind: &'a str) -> &'a str {
+    NoticeKind::from_name(kind).and_then(outbound_for).map_or(kind, |interface| view.label(interface.label()))
+}
+
+/// A kind's name for people, and, where one points at it, the ledger's.
 pub(super) fn kind_name(view: &View, kind: &str) -> Markup {
-    let known = NoticeKind::from_name(kind).filter(|_| view.language == Language::Chinese);
-    let label = known.and_then(|known| OUTBOUND.iter().find(|interface| interface.kind() == known));
-    html! {
-        @match label { Some(interface) => { span title=(kind) { (interface.label()) } } None => { (kind) } }
-    }
+    html! { span title=(kind) { (kind_label(view, kind)) } }
 }
 
 fn filter_form(view: &View, console: &Console, wanted: &Wanted, path: &str) -> Markup {
@@ -275,10 +287,7 @@ fn filter_form(view: &View, console: &Console, wanted: &Wanted, path: &str) -> M
         };
         (state.as_str(), view.t(name))
     });
-    let kinds = OUTBOUND.iter().map(|interface| match view.language {
-        Language::Chinese => (interface.kind().as_str(), interface.label()),
-        Language::English => (interface.kind().as_str(), interface.kind().as_str()),
-    });
+    let kinds = OUTBOUND.iter().map(|interface| (interface.kind().as_str(), view.label(interface.label())));
     let partners = console.receivers();
     let partners = partners.iter().map(|partner| (partner.as_str(), partner.as_str()));
     html! {

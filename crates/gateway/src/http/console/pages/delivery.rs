@@ -261,7 +261,7 @@ fn page(view: &View, found: &Found, done: Option<Done>, said: &Markup) -> Markup
             section.card { h2 { (view.t(WHY_DEAD)) } (explained(view, notice.last.as_ref().map(|(_, detail)| detail.as_str()))) }
         }
         section.card { (facts(view, notice)) }
-        section {
+        section.stack {
             h2 { (view.t(ATTEMPTS)) }
             (attempts(view, &found.attempts))
         }
@@ -321,7 +321,7 @@ fn attempts(view: &View, attempts: &[AttemptRecord]) -> Markup {
             }
         }
     };
-    parts::table(&columns, &rows)
+    parts::table(view.t(ATTEMPTS), &columns, &rows)
 }
 
 fn verdict_chip(view: &View, verdict: AttemptVerdict) -> Markup {

@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use baoqiao_domain::policy::Policy;
 
+use super::deliveries::kind_label;
 use crate::http::console::Console;
 use crate::http::console::access::{Visit, need};
 use crate::http::console::failure::Failure;
@@ -26,6 +27,7 @@ use crate::http::console::order::Order;
 use crate::http::console::parts::{self, Tone, chip, code, notice};
 use crate::http::console::sign_in::to;
 use crate::http::console::ticket::Ticket;
+use crate::http::console::traffic::interface_name;
 use crate::http::console::view::View;
 use crate::ledger::finding::StageRecord;
 use crate::ledger::lists::MessageRecord;
@@ -152,7 +154,7 @@ fn page(view: &View, wanted: &str, found: &Found) -> Markup {
 fn policies(view: &View, policies: &[Policy]) -> Markup {
     let table = html! {
         @if policies.len() >= MOST { p.muted { (view.with(MORE, &[&MOST])) } }
-        (super::overview::policy_table(view, policies))
+        (super::overview::policy_table(view, view.t(POLICIES), policies))
     };
     parts::card(view.t(POLICIES), &table)
 }
@@ -189,7 +191,7 @@ fn message_table(view: &View, messages: &[MessageRecord]) -> Markup {
             tr data-open=(address) {
                 td data-label=(number) { a href=(address) { (message.id) } }
                 td data-label=(at) { (parts::time(message.received_at)) }
-                td data-label=(interface) { (message.scope.as_deref().unwrap_or(&message.channel)) }
+                td data-label=(interface) { (interface_name(view, message.scope.as_deref(), &message.channel)) }
                 td data-label=(caller) { (message.caller) }
                 td data-label=(ended) {
                     (verdict(view, &message.verdict))
@@ -201,7 +203,7 @@ fn message_table(view: &View, messages: &[MessageRecord]) -> Markup {
             }
         }
     };
-    parts::table(&columns, &rows)
+    parts::table(view.t(MESSAGES), &columns, &rows)
 }
 
 fn stages(view: &View, stages: &[StageRecord]) -> Markup {
@@ -220,7 +222,7 @@ fn stages(view: &View, stages: &[StageRecord]) -> Markup {
             }
         }
     };
-    parts::table(&columns, &rows)
+    parts::table(view.t(AUCTION), &columns, &rows)
 }
 
 fn notice_table(view: &View, notices: &[NoticeRecord]) -> Markup {
@@ -230,12 +232,12 @@ fn notice_table(view: &View, notices: &[NoticeRecord]) -> Markup {
         @for notice in notices {
             @let address = format!("/console/deliveries/{}", notice.id);
             tr data-open=(address) {
-                td data-label=(number) { a href=(address) { (notice.id) } " " span.muted { (notice.kind) } }
+                td data-label=(number) { a href=(address) { (notice.id) } " " span.muted { (kind_label(view, &notice.kind)) } }
                 td data-label=(subject) { (code(&notice.subject)) }
                 td data-label=(state) { (notice_state(view, notice.state)) }
                 td data-label=(at) { (parts::time(notice.created_at)) }
             }
         }
     };
-    parts::table(&columns, &rows)
+    parts::table(view.t(NOTICES), &columns, &rows)
 }

@@ -179,11 +179,12 @@ type Found = (&'static dyn Channel, &'static dyn Interface);
 
 fn page(view: &View, console: &Console, (channel, interface): Found, tried: &Tried, result: &Markup) -> Markup {
     let method = console.config.access.method_of(interface.scope());
+    let title = view.label(interface.label());
     let content = html! {
         header.page-head {
             div {
                 p { a.back href="/console/channels" { (icon(Icon::Back)) (view.t(BACK)) } }
-                h1 { (interface.label()) }
+                h1 { (title) }
             }
         }
         section.card {
@@ -198,20 +199,11 @@ fn page(view: &View, console: &Console, (channel, interface): Found, tried: &Tri
         (described(view, console, (channel, interface)))
         (examples(view, interface, console))
     };
-    layout::page(view, Some(Place::Channels), interface.label(), &content)
-}
-
-/// Who may call a channel: whoever it knows.
-fn callers(console: &Console, channel: &dyn Channel) -> Vec<String> {
-    let access = &console.config.access;
-    if channel.name() == "avatar" {
-        return access.sources().into_iter().map(|source| source.code.clone()).collect();
-    }
-    access.partners().into_iter().map(|partner| partner.id.clone()).collect()
+    layout::page(view, Some(Place::Channels), title, &content)
 }
 
 fn described(view: &View, console: &Console, (channel, interface): Found) -> Markup {
-    let caller = callers(console, channel).into_iter().next().unwrap_or_default();
+    let caller = channel.callers(&console.config.access).into_iter().next().unwrap_or_default();
     let columns = [FIELD, REQUIRED, EXPECTED, EXAMPLE].map(|column| view.t(column));
     let fields = fields(channel, interface, &caller, &console.config.catalogue);
     let rows = html! { @for field in &fields { (field_row(view, &columns, field)) } };
@@ -219,7 +211,7 @@ fn described(view: &View, console: &Console, (channel, interface): Found) -> Mar
         section.stack {
             h2 { (view.t(FIELDS)) }
             p.muted { (view.t(FIELDS_LEAD)) }
-            (parts::table(&columns, &rows))
+            (parts::table(view.t(FIELDS), &columns, &rows))
         }
     }
 }
@@ -271,7 +263,7 @@ fn try_form(view: &View, console: &Console, (channel, interface): Found, tried: 
                 div.field {
                     label for="caller" { (view.t(CALLER)) }
                     select #caller name="caller" {
-                        @for caller in callers(console, channel) {
+                        @for caller in channel.callers(&console.config.access) {
                             option value=(caller) selected[tried.caller == caller] { (caller) }
                         }
                     }

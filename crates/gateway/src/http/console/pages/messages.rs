@@ -18,11 +18,11 @@ use crate::http::console::Console;
 use crate::http::console::access::{Visit, need};
 use crate::http::console::failure::Failure;
 use crate::http::console::icons::Icon;
-use crate::http::console::language::{Language, messages};
+use crate::http::console::language::messages;
 use crate::http::console::layout::{self, Place};
 use crate::http::console::live::live;
 use crate::http::console::parts;
-use crate::http::console::traffic::{interface_name, interfaces, verdict, verdict_chip};
+use crate::http::console::traffic::{interface_name, scopes, verdict, verdict_chip};
 use crate::http::console::view::View;
 use crate::ledger::lists::{MessageFilter, MessagePlace, MessageRecord, Slice};
 use crate::ledger::store::Verdict;
@@ -41,7 +41,6 @@ messages! {
     KEY: "幂等号", "Key";
     POLICY: "保单", "Policy";
     CALLER: "来者", "Caller";
-    PEER: "来源地址", "From";
     SINCE: "起（北京时间）", "From (GMT+8)";
     UNTIL: "止", "To";
     ANY: "全部", "Any";
@@ -119,6 +118,15 @@ impl Wanted {
     }
 }
 
+/// The address of an interface's messages that ended so, from that minute on; `named` tells whether it is one's name or a
+/// channel's.
+pub(super) fn address_of(named: &str, interface: &str, verdict: Verdict, from: Timestamp) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    let from = GMT8.to_datetime(from).strftime("%Y-%m-%dT%H:%M").to_string();
+    query.extend_pairs([(named, interface), ("verdict", verdict.as_str()), ("from", &from)]);
+    format!("{PATH}?{}", query.finish())
+}
+
 pub(super) fn routes() -> Router<Arc<Console>> {
     Router::new().route(PATH, get(show)).route("/console/messages/live", get(tail))
 }
@@ -183,12 +191,12 @@ pub(super) fn tabs(view: &View, here: Tab) -> Markup {
 }
 
 fn list(view: &View, wanted: &Wanted, slice: &Slice<MessageRecord, MessagePlace>) -> Markup {
-    let columns = [AT, VERDICT, INTERFACE, KEY, POLICY, CALLER, PEER].map(|column| view.t(column));
+    let columns = [AT, VERDICT, INTERFACE, KEY, POLICY, CALLER].map(|column| view.t(column));
     let rows = html! { @for message in &slice.items { (row(view, &columns, message)) } };
     let older = slice.next.map(|next| wanted.address(PATH, Some(next)));
     html! {
         @if !slice.items.is_empty() {
-            (parts::table(&columns, &rows))
+            (parts::table(view.t(Place::Messages.label()), &columns, &rows))
         } @else if older.is_some() {
             p.muted { (view.t(LOOKED)) }
         } @else {
@@ -198,36 +206,31 @@ fn list(view: &View, wanted: &Wanted, slice: &Slice<MessageRecord, MessagePlace>
     }
 }
 
-fn row(view: &View, columns: &[&str; 7], message: &MessageRecord) -> Markup {
-    let [at, verdict, interface, key, policy, caller, peer] = columns;
+fn row(view: &View, columns: &[&str; 6], message: &MessageRecord) -> Markup {
+    let [at, verdict, interface, key, policy, caller] = columns;
     let address = format!("{PATH}/{}", message.id);
     html! {
         tr data-open=(address) {
             td data-label=(at) { a href=(address) { (parts::short_time(message.received_at, view.now)) } }
             td data-label=(verdict) {
                 (verdict_chip(view, &message.verdict))
-                @if let Some(code) = &message.code { " " code { (code) } }
+                @if let Some(code) = &message.code { span.below { (parts::code(code)) } }
             }
             td data-label=(interface) { (interface_name(view, message.scope.as_deref(), &message.channel)) }
-            td.wrap data-label=(key) { @if let Some(key) = &message.key { (parts::code(key)) } }
+            td.key data-label=(key) { @if let Some(key) = &message.key { (parts::code(key)) } }
             td data-label=(policy) {
                 @if let Some(number) = &message.policy_no {
                     a href={ "/console/policies/" (number) } { (parts::code(number)) }
                 }
             }
-            td data-label=(caller) { (message.caller) }
-            td data-label=(peer) { (message.peer) }
+            td data-label=(caller) { (message.caller) span.below.muted { (message.peer) } }
         }
     }
 }
 
 fn filter_form(view: &View, console: &Console, wanted: &Wanted) -> Markup {
     let channels = CHANNELS.iter().map(|channel| (channel.name(), channel.name()));
-    let named = |scope: &'static str, label: &'static str| match view.language {
-        Language::Chinese => label,
-        Language::English => scope,
-    };
-    let scopes = interfaces().map(|interface| (interface.scope(), named(interface.scope(), interface.label())));
+    let scopes = scopes().map(|(scope, label)| (scope, view.label(label)));
     let verdicts = Verdict::ALL.map(|one| (one.as_str(), view.t(verdict(one).1)));
     let codes = RefusalCode::ALL.map(|code| (code.as_str(), code.as_str()));
     let callers = console.callers();

@@ -14,6 +14,7 @@ mod messages;
 mod notices;
 mod overview;
 mod policy;
+mod recoveries;
 mod strangers;
 mod users;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::Console;
+pub(super) use policy::SURRENDER_ORDER;
 
 /// Every page's routes.
 pub(super) fn routes() -> Router<Arc<Console>> {
@@ -39,6 +41,7 @@ pub(super) fn routes() -> Router<Arc<Console>> {
         .merge(notices::routes())
         .merge(find::routes())
         .merge(policy::routes())
+        .merge(recoveries::routes())
         .merge(users::routes())
         .merge(account::routes())
         .merge(audit::routes())

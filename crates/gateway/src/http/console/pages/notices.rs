@@ -88,10 +88,7 @@ async fn judge(
 
 fn page(view: &View, interface: &dyn Outbound, played: &Played, judgement: Option<&Judgement>) -> Markup {
     let shown = interface.examples();
-    let title = match view.language {
-        Language::Chinese => interface.label(),
-        Language::English => interface.kind().as_str(),
-    };
+    let title = view.label(interface.label());
     let content = html! {
         header.page-head {
             div {
@@ -184,7 +181,7 @@ fn table(view: &View) -> Markup {
         section.stack {
             h2 { (view.t(TABLE)) }
             p.muted { (view.t(TABLE_LEAD)) }
-            (parts::table(&columns, &rows))
+            (parts::table(view.t(TABLE), &columns, &rows))
         }
     }
 }

@@ -8,11 +8,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use maud::{Markup, html};
 
 use baoqiao_domain::policy::{Phase, Policy};
 
+use super::messages::address_of;
 use crate::http::console::access::{Visit, need};
 use crate::http::console::failure::Failure;
 use crate::http::console::icons::{Icon, icon};
@@ -22,7 +23,8 @@ use crate::http::console::parts::{self, Tone};
 use crate::http::console::view::View;
 use crate::http::console::{Console, live, words};
 use crate::ledger::lists::PolicyFilter;
-use crate::statistics::{InterfaceFigures, Snapshot};
+use crate::ledger::store::Verdict;
+use crate::statistics::{Calls, InterfaceFigures, Snapshot};
 
 messages! {
     ATTENTION: "需要处理", "Needs you now";
@@ -104,44 +106,56 @@ pub(super) fn phase(phase: Phase) -> (Tone, Message) {
 struct Item {
     is_bad: bool,
     text: String,
-    address: Option<&'static str>,
+    address: Option<String>,
 }
 
 fn items(view: &View, snapshot: &Snapshot, is_writable: bool) -> Vec<Item> {
     let Snapshot { backlog, oddities, interfaces, .. } = snapshot;
     let mut items = Vec::new();
-    let mut push = |is_bad, text, address| items.push(Item { is_bad, text, address });
+    let mut push = |is_bad, text, address: Option<String>| items.push(Item { is_bad, text, address });
     if !is_writable {
         push(true, view.t(UNWRITABLE).to_owned(), None);
     }
     if backlog.dead.count > 0 {
         let text = view.with(DEAD, &[&words::bounded(backlog.dead)]);
-        push(true, text, Some("/console/deliveries?state=dead"));
+        push(true, text, Some("/console/deliveries?state=dead".to_owned()));
     }
     let waited = backlog.oldest.map(|oldest| snapshot.at.duration_since(oldest)).filter(|age| *age > LATE_AFTER);
     if let Some(waited) = waited {
         let text = view.with(LATE, &[&words::age(view, waited)]);
-        push(true, text, Some("/console/deliveries?state=pending"));
+        push(true, text, Some("/console/deliveries?state=pending".to_owned()));
     }
     for interface in interfaces.iter().filter(|interface| fails_often(interface)) {
         let share = words::share(interface.hour.failed(), interface.hour.total()).unwrap_or_default();
         let text = view.with(REFUSING, &[&figures::label(view, &interface.interface), &share]);
-        push(true, text, Some("/console/messages?verdict=refused"));
+        push(true, text, Some(failures(interface, view.now)));
     }
     let odd = [
         (oddities.conflicts, CONFLICTS, "/console/conflicts"),
-        (oddities.unmatched, UNMATCHED, "/console/messages?scope=qimen%2Frecovery"),
-        (oddities.discrepant, DISCREPANT, "/console/messages?scope=qimen%2Frecovery"),
+        (oddities.unmatched, UNMATCHED, "/console/recoveries?odd=unmatched"),
+        (oddities.discrepant, DISCREPANT, "/console/recoveries?odd=discrepant"),
     ];
     for (count, message, address) in odd.into_iter().filter(|(count, ..)| count.count > 0) {
-        push(false, view.with(message, &[&words::bounded(count)]), Some(address));
+        push(false, view.with(message, &[&words::bounded(count)]), Some(address.to_owned()));
     }
     let disbelieved: u64 = interfaces.iter().map(|interface| interface.hour.disbelieved).sum();
     if disbelieved > 0 {
         let text = view.with(DISBELIEVED, &[&words::count(disbelieved)]);
-        push(false, text, Some("/console/messages?strangers=1"));
+        push(false, text, Some("/console/strangers".to_owned()));
     }
     items
+}
+
+/// Where the failures of an interface's last hour are listed, by what most of them are.
+fn failures(interface: &InterfaceFigures, now: Timestamp) -> String {
+    let Calls { conflicting, refused, disbelieved, .. } = interface.hour;
+    if disbelieved > conflicting.max(refused) {
+        return "/console/strangers".to_owned();
+    }
+    let verdict = if conflicting > refused { Verdict::Conflicting } else { Verdict::Refused };
+    // A call that named no known interface is recorded with its channel alone.
+    let named = if interface.interface.contains('/') { "interface" } else { "channel" };
+    address_of(named, &interface.interface, verdict, now - SignedDuration::from_hours(1))
 }
 
 fn fails_often(interface: &InterfaceFigures) -> bool {
@@ -160,7 +174,7 @@ fn attention(view: &View, snapshot: &Snapshot, is_writable: bool) -> Markup {
                     @for item in &items {
                         li.attention-item.is-bad[item.is_bad] {
                             (icon(Icon::Alert))
-                            @match item.address {
+                            @match &item.address {
                                 Some(address) => { a href=(address) { (item.text) } }
                                 None => { span { (item.text) } }
                             }
@@ -176,11 +190,11 @@ fn latest_policies(view: &View, policies: &[Policy]) -> Markup {
     if policies.is_empty() {
         return parts::empty(Icon::Policy, view.t(NO_POLICIES), &html! { (view.t(NO_POLICIES_HINT)) });
     }
-    policy_table(view, policies)
+    policy_table(view, view.t(LATEST), policies)
 }
 
 /// Policies as rows that lead to them.
-pub(super) fn policy_table(view: &View, policies: &[Policy]) -> Markup {
+pub(super) fn policy_table(view: &View, name: &str, policies: &[Policy]) -> Markup {
     let columns = [NUMBER, STATE, PARTNER, PREMIUM, ISSUED].map(|column| view.t(column));
     let [number, state, partner, premium, issued] = columns;
     let rows = html! {
@@ -195,5 +209,5 @@ pub(super) fn policy_table(view: &View, policies: &[Policy]) -> Markup {
             }
         }
     };
-    parts::table(&columns, &rows)
+    parts::table(name, &columns, &rows)
 }

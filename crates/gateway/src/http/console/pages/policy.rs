@@ -32,6 +32,7 @@ use crate::http::console::order::Order;
 use crate::http::console::parts::{self, Question, Tone, notice, question, reason};
 use crate::http::console::ticket::Ticket;
 use crate::http::console::view::View;
+pub(in crate::http::console) use orders::SURRENDER_ORDER;
 use story::Story;
 
 messages! {

@@ -33,8 +33,9 @@ messages! {
     AT: "时间", "Time";
     CHANNEL: "渠道", "Channel";
     PEER: "来源地址", "From";
-    REASON: "原因", "Reason";
+    REASON: "日志中的原因", "Reason, as logged";
     BYTES: "报文体字节", "Body bytes";
+    STRANGERS: "陌生来者", "Strangers";
     EMPTY: "没有陌生来者", "No strangers";
     EMPTY_HINT: "验签等校验不通过的调用会出现在这里，并解释原因。", "Calls that do not pass the checks appear here, with the reason explained.";
     TITLE: "陌生来者 {}", "Stranger {}";
@@ -103,7 +104,7 @@ fn table(view: &View, slice: &Slice<StrangerRecord, u64>) -> Markup {
         }
     };
     let older = slice.next.map(|next| format!("{PATH}?before={next}"));
-    html! { (parts::table(&columns, &rows)) (parts::older(view, older.as_deref())) }
+    html! { (parts::table(view.t(STRANGERS), &columns, &rows)) (parts::older(view, older.as_deref())) }
 }
 
 struct Found {

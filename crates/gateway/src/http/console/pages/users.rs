@@ -231,7 +231,7 @@ fn page(view: &View, users: &[User], done: Option<Done>) -> Markup {
             div { h1 { (view.t(Place::Users.label())) } p.muted { (view.t(LEAD)) } }
         }
         @if let Some(done) = done { (done.notice(view)) }
-        (parts::table(&columns, &rows))
+        (parts::table(view.t(Place::Users.label()), &columns, &rows))
         (add_form(view))
     };
     layout::page(view, Some(Place::Users), view.t(Place::Users.label()), &content)

@@ -81,3 +81,15 @@ async fn what_is_not_there_and_what_is_not_for_everybody_is_told() {
     let answer = viewer.send(Request::get("/console/users").header("hx-request", "true"), String::new()).await;
     assert_eq!(answer.headers.get("hx-redirect").unwrap(), "/console/sign-in");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_ledger_that_does_not_answer_in_time_is_told_of() {
+    let world = World::with_users();
+    let mut viewer = world.signed_in("viewer").await;
+    let turns = world.reading.acquire_many(32).await.unwrap();
+    let page = viewer.get("/console/messages").await;
+    assert_eq!(page.status, StatusCode::GATEWAY_TIMEOUT);
+    page.says("台账没有及时答复").says("已等待 60 秒");
+    drop(turns);
+    assert_eq!(viewer.get("/console/messages").await.status, StatusCode::OK);
+}

@@ -52,7 +52,7 @@ async fn calls_are_told_by_interface_and_those_that_fail_often_come_first() {
     page.says("85.0%").says("最近一小时有 15.0% 的调用未成功").says("最近一小时 5 次调用验签未通过");
     page.says("data-label=\"首次受理\">80<").says("data-label=\"重复答复\">5<");
     viewer.get("/console/preferences?language=en").await;
-    viewer.get("/console").await.says("qimen/policy-issuing: 15.0% of the last hour's calls failed");
+    viewer.get("/console").await.says("Policy issuing: 15.0% of the last hour's calls failed");
     // An hour later they are of the day alone.
     world.advance(SignedDuration::from_hours(1));
     let page = viewer.signed_in_again("viewer").await.get("/console").await;
@@ -90,6 +90,41 @@ async fn the_overview_is_sent_anew_when_it_has_changed() {
     assert!(second.contains(&number), "{second}");
     let mut nobody = world.browser();
     assert_eq!(nobody.get("/console/live").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn what_is_told_first_leads_to_a_list_of_just_that() {
+    let world = World::with_users();
+    let number = world.issue("01", json!({})).await;
+    world.recover("fits", &number, "12").await;
+    world.recover("nowhere", "CESI20260102Q000000000099", "12").await;
+    world.recover("disagrees", &number, "1").await;
+    for _ in 0..10 {
+        let ending = Ending::Settled(Verdict::Refused);
+        world.meter.record("qimen/recovery", ending, world.now(), Duration::from_millis(2));
+    }
+    let mut viewer = world.signed_in("viewer").await;
+    let page = viewer.get("/console").await;
+    page.says("href=\"/console/messages?interface=qimen%2Frecovery&amp;verdict=refused&amp;from=2026-01-02T10%3A04\"");
+    page.says("href=\"/console/recoveries?odd=unmatched\"").says("href=\"/console/recoveries?odd=discrepant\"");
+    let page = viewer.get("/console/recoveries?odd=unmatched").await;
+    page.says("台账中没有此保单").says("nowhere").says_not("fits").says_not("disagrees");
+    let page = viewer.get("/console/recoveries?odd=discrepant").await;
+    page.says("recoverAmountOfCny 报 1").says("disagrees").says_not("nowhere").says_not("fits");
+    let page = viewer.get("/console/recoveries").await;
+    page.says("fits").says("nowhere").says("disagrees").says(&format!("href=\"/console/policies/{number}\""));
+    let page = viewer.get("/console/recoveries?partner=another").await;
+    page.says("没有符合条件的追缴");
+}
+
+#[tokio::test]
+async fn orders_are_counted_under_names_that_people_know() {
+    let world = World::with_users();
+    world.meter.record("api/surrender", Ending::Settled(Verdict::Accepted), world.now(), Duration::from_millis(2));
+    let mut viewer = world.signed_in("viewer").await;
+    viewer.get("/console").await.says("退保指令（API）");
+    viewer.get("/console/preferences?language=en").await;
+    viewer.get("/console").await.says("Surrender order (API)").says_not("no known interface");
 }
 
 /// The next event; lines that only keep the connection alive are passed over.

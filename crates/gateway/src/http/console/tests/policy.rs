@@ -111,6 +111,7 @@ async fn a_policy_is_surrendered_once_and_was_in_force_before() {
     assert_eq!(operator.post(&surrender, &form("客户申请", "five")).await.location(), format!("{path}?done=field"));
     let done = format!("{path}?done=surrendered");
     assert_eq!(operator.post(&surrender, &form("客户申请", "5.00")).await.location(), done);
+    operator.get("/console").await.says("退保指令（控制台）");
     assert_eq!(
         operator.post(&surrender, &form("客户申请", "5.00")).await.location(),
         done,
@@ -118,7 +119,7 @@ async fn a_policy_is_surrendered_once_and_was_in_force_before() {
     );
     let page = operator.get(&done).await;
     page.says("已退保，并按配置通知平台").says("由 console:operator 提出").says("退款 5.00 元");
-    page.says("通知 1 待投递：surrender-sync").says_not("id=\"surrender\"");
+    page.says("通知 1 待投递：退保信息同步").says_not("id=\"surrender\"");
     let (user, action, subject, reason) = world.audit().remove(0);
     assert_eq!((user.as_str(), action, reason.as_str()), ("operator", Action::PolicySurrendered, "客户申请"));
     assert_eq!(subject, format!("policy:{number}"));

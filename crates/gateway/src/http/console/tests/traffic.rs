@@ -151,7 +151,7 @@ async fn a_dead_notice_is_explained_resent_and_skipped() {
     let id = world.attempted("P1", "caller-sub-code: 40 isv.invalid-parameter", Next::Dead);
     let address = format!("/console/deliveries/{id}");
     let mut viewer = world.signed_in("viewer").await;
-    viewer.get("/console/deliveries").await.says("死信").says("policy:P1").says("各主题的队列");
+    viewer.get("/console/deliveries").await.says("死信").says("policy:<wbr>P1").says("各主题的队列");
     let page = viewer.get(&address).await;
     page.says("为什么成了死信")
         .says("我方的错误：原样再发，答复不变。")

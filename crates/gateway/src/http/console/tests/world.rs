@@ -28,6 +28,7 @@ use baoqiao_domain::issuing::PolicyApplication;
 use baoqiao_domain::ledger::Command;
 use baoqiao_domain::party::PersonKey;
 use baoqiao_domain::product::{AmountRange, Catalogue, DiscrepancyPolicy, Product};
+use baoqiao_domain::recovery::Recovery;
 use baoqiao_domain::rescission::Rescission;
 use baoqiao_domain::time::format_gmt8;
 
@@ -127,7 +128,13 @@ fn rules(config: &Config, vault: &Arc<Vault>, clock: &Arc<dyn Clock>, feed: &Fee
 }
 
 /// The way in for calls, by that configuration.
-fn inbound(config: &Config, ledger: &Ledger, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> Inbound {
+fn inbound(
+    config: &Config,
+    ledger: &Ledger,
+    vault: &Arc<Vault>,
+    clock: &Arc<dyn Clock>,
+    meter: &Arc<Meter>,
+) -> Inbound {
     Inbound {
         access: Arc::new(config.access.clone()),
         catalogue: Arc::new(config.catalogue.clone()),
@@ -143,7 +150,7 @@ fn inbound(config: &Config, ledger: &Ledger, vault: &Arc<Vault>, clock: &Arc<dyn
         deadlines: config.deadlines.clone(),
         strangers: Allowance::new(100),
         bodies: BodyBudget::new(4_096),
-        meter: Arc::new(Meter::new("inbound".to_owned())),
+        meter: Arc::clone(meter),
     }
 }
 
@@ -186,6 +193,8 @@ pub(super) struct World {
     /// The outbox as its worker sees it.
     pub(super) outbox: Mutex<SqliteOutbox>,
     pub(super) meter: Arc<Meter>,
+    /// The turns of pages that read.
+    pub(super) reading: Arc<Semaphore>,
     names: Arc<dyn NameIndex>,
     directory: tempfile::TempDir,
 }
@@ -238,7 +247,7 @@ impl World {
             making: Arc::new(Semaphore::new(1)),
             deadline: Duration::from_mins(1),
         };
-        let router = router(Console::new(ConsoleParts {
+        let console = Console::new(ConsoleParts {
             store: Arc::clone(&people),
             ledger: ledger.clone(),
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
@@ -246,7 +255,7 @@ impl World {
             finder: Arc::clone(&tables) as Arc<dyn Finder>,
             figures: Figures::new(tables, Arc::clone(&meter)),
             desk: Desk::new(Box::new(desk), Wake::default(), Arc::clone(&time)),
-            inbound: Arc::new(inbound(&config, &ledger, &vault, &time)),
+            inbound: Arc::new(inbound(&config, &ledger, &vault, &time, &meter)),
             documents: Arc::new(documents),
             feed: feed.clone(),
             config: Arc::new(config),
@@ -257,7 +266,9 @@ impl World {
             body_timeout: Duration::from_mins(1),
             deadline: Duration::from_mins(1),
             public_url: links.public_url,
-        }));
+        });
+        let reading = Arc::clone(&console.reading);
+        let router = router(console);
         let outbox = Mutex::new(outbox);
         Self {
             router,
@@ -269,6 +280,7 @@ impl World {
             feed,
             outbox,
             meter,
+            reading,
             names,
             directory,
         }
@@ -318,13 +330,7 @@ impl World {
 
     /// What an application comes to; what is not said is the example's.
     pub(super) async fn apply(&self, identifier: &str, changes: Value) -> CallResult {
-        let mut content = json!({
-            "partner": "alibaba", "identifier": identifier, "insureId": "02", "productCode": "CES",
-            "insureTime": "2021-08-04T07:23:28Z", "effectTime": "2021-08-04T07:23:26Z", "expireTime": "2031-09-12T15:59:59Z",
-            "amount": "1018.0", "premium": "6.36", "premiumOfCny": "6.36", "currency": "CNY", "currencyRate": "1",
-            "applicantPersonalInfo": {"personName": EVIL, "personPhone": "13912312323", "personLicenseNo": "11010119900307123X"},
-            "insuredPersonalInfo": {"personName": RARE, "personLicenseNo": "31010119900307004X"},
-        });
+        let mut content = application(identifier);
         content.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         let application: PolicyApplication = serde_json::from_value(content).unwrap();
         self.submit(identifier, Command::IssuePolicy(Box::new(application))).await
@@ -439,6 +445,19 @@ impl World {
         assert_eq!(answered.verdict, Verdict::Conflicting);
     }
 
+    /// A recovery of 12 yuan, said to be of that policy and, by what it says of the amount in yuan, of `yuan`.
+    pub(super) async fn recover(&self, identifier: &str, policy_no: &str, yuan: &str) {
+        let recovery: Recovery = serde_json::from_value(json!({
+            "partner": "alibaba", "identifier": identifier, "institution": EVIL, "productCode": "CES",
+            "policyNo": policy_no, "recoverTime": START, "recoverAmount": "12", "recoverAmountOfCny": yuan,
+            "currency": "CNY", "currencyRate": "1",
+        }))
+        .unwrap();
+        let command = Command::RecordRecovery(Box::new(recovery));
+        let answered = self.settle("qimen", "qimen/recovery", identifier, None, command).await;
+        assert_eq!(answered.result.map(|_| ()), Ok(()));
+    }
+
     /// A policy, and its rescission under that order.
     pub(super) async fn rescind(&self, uuid: &str, order_no: &str) {
         let number = self.issue(&format!("for {order_no}"), json!({})).await;
@@ -449,7 +468,8 @@ impl World {
         let scope = "avatar/rescission-notice";
         let uuid = MessageUuid { scope, sender: EXAMPLE_POLICY_SOURCE.to_owned(), uuid: uuid.to_owned() };
         let command = Command::RescindPolicy(Box::new(rescission));
-        let answered = self.settle("avatar", scope, order_no, Some(uuid), command).await;
+        let key = format!("{EXAMPLE_POLICY_SOURCE}:recissionNotice:{order_no}");
+        let answered = self.settle("avatar", scope, &key, Some(uuid), command).await;
         assert_eq!(answered.result.map(|_| ()), Ok(()));
     }
 

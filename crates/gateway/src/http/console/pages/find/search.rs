@@ -1,5 +1,9 @@
 //! Looks everywhere where what somebody has in hand may be. Each look goes through an index, or through so many rows.
 
+use std::collections::BTreeSet;
+
+use baoqiao_channels::CHANNELS;
+use baoqiao_channels::channel::Channel;
 use baoqiao_domain::party::PersonKey;
 use baoqiao_domain::policy::Policy;
 use baoqiao_domain::policy_number::PolicyNumber;
@@ -84,10 +88,21 @@ fn is_number(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
+/// The idempotency keys that may be meant: as it was typed, and as interfaces make them of it.
+fn keys(console: &Console, wanted: &str) -> BTreeSet<String> {
+    let of_channel = |channel: &&'static dyn Channel| {
+        let callers = channel.callers(&console.config.access);
+        channel.interfaces().iter().flat_map(move |interface| interface.keys_named(wanted, &callers))
+    };
+    CHANNELS.iter().flat_map(of_channel).chain([wanted.to_owned()]).collect()
+}
+
 /// By idempotency key (the identifier of issuing and recovery, the order number of a rescission), by identity, by number.
 fn messages(console: &Console, wanted: &str, found: &mut Found) -> Result<(), Failure> {
-    let filter = MessageFilter { key: Some(wanted.to_owned()), ..MessageFilter::default() };
-    found.messages = console.lists.messages(&filter, None, MOST)?.items;
+    for key in keys(console, wanted) {
+        let filter = MessageFilter { key: Some(key), ..MessageFilter::default() };
+        found.messages.extend(console.lists.messages(&filter, None, MOST)?.items);
+    }
     let mut ids = console.finder.messages_of_uuid(wanted, MOST)?;
     ids.extend(wanted.parse::<u64>());
     for id in ids {

@@ -1,14 +1,14 @@
 //! The figures of the overview: tiles, charts, and the interfaces one by one.
 
-use baoqiao_channels::CHANNELS;
 use jiff::Timestamp;
 use maud::{Markup, html};
 
 use baoqiao_domain::time::GMT8;
 
 use crate::http::console::chart::{Bar, Chart, Pieces, chart};
-use crate::http::console::language::{Language, messages};
+use crate::http::console::language::messages;
 use crate::http::console::parts;
+use crate::http::console::traffic::scope_label;
 use crate::http::console::view::View;
 use crate::http::console::words;
 use crate::statistics::{Bin, Calls, HourFigures, InterfaceFigures, Snapshot};
@@ -19,7 +19,7 @@ messages! {
     YUAN: "元", "CNY";
     SUCCESS: "成功率", "Success";
     LAST_HOUR: "最近一小时", "last hour";
-    CALLS: "{} 次调用", "{} calls";
+    CALLS: "{} 次", "{} calls";
     P99: "p99 时延", "p99 latency";
     P50: "p50 {}", "p50 {}";
     BACKLOG: "待投递通知", "Notices waiting";
@@ -54,11 +54,9 @@ messages! {
 
 /// An interface's name for people.
 pub(super) fn label(view: &View, interface: &str) -> String {
-    let known = CHANNELS.iter().flat_map(|channel| channel.interfaces()).find(|known| known.scope() == interface);
-    match (known, view.language) {
-        (Some(known), Language::Chinese) => known.label().to_owned(),
-        (Some(_), Language::English) => interface.to_owned(),
-        (None, _) => view.with(UNKNOWN_INTERFACE, &[&interface]),
+    match scope_label(interface) {
+        Some(label) => view.label(label).to_owned(),
+        None => view.with(UNKNOWN_INTERFACE, &[&interface]),
     }
 }
 
@@ -206,5 +204,5 @@ pub(super) fn interfaces(view: &View, snapshot: &Snapshot) -> Markup {
         }
     };
     let rows = html! { @for interface in &snapshot.interfaces { (row(interface)) } };
-    parts::card(view.t(INTERFACES), &parts::table(&all, &rows))
+    parts::card(view.t(INTERFACES), &parts::table(view.t(INTERFACES), &all, &rows))
 }

@@ -6,14 +6,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
+use tokio::time::Instant;
 
-use baoqiao_channels::channel::{CallResult, Reply};
+use baoqiao_channels::channel::{CallResult, Label, Reply};
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::money::Amount;
 use baoqiao_domain::policy::{Policy, PolicyState};
 use baoqiao_domain::policy_number::PolicyNumber;
-use baoqiao_domain::refusal::Refusal;
 use baoqiao_domain::surrender::{Surrender, SurrenderStatus, SurrenderType};
 
 use super::{address, entry, format_local, parse_local, parse_number};
@@ -27,9 +27,10 @@ use crate::http::console::order::Order;
 use crate::http::console::parts::{Question, question, reason};
 use crate::http::console::sign_in::to;
 use crate::http::console::view::View;
-use crate::ledger::store::Arrival;
+use crate::ledger::store::{Arrival, Verdict};
 use crate::ledger::{Asked, Submission};
 use crate::outbox::store::Filter;
+use crate::statistics::Ending;
 use crate::vault::Purpose;
 
 messages! {
@@ -46,6 +47,9 @@ messages! {
 
 /// The interface, as the ledger knows it.
 const SCOPE: &str = "console/surrender";
+/// The interface and its name for people.
+pub(in crate::http::console) const SURRENDER_ORDER: (&str, Label) =
+    (SCOPE, Label { zh: "退保指令（控制台）", en: "Surrender order (console)" });
 const CHANNEL: &str = "console";
 
 #[derive(Deserialize)]
@@ -125,7 +129,12 @@ async fn settle(console: &Console, view: &View, key: String, order: Surrender) -
         asked: Ok(asked),
         render: Box::new(|result, _at| reply(result)),
     };
-    match tokio::time::timeout(console.deadline, console.ledger.submit(submission)).await {
+    let started = Instant::now();
+    let settled = tokio::time::timeout(console.deadline, console.ledger.submit(submission)).await;
+    let verdict = settled.as_ref().ok().and_then(|settled| settled.as_ref().ok()).map(|answered| answered.verdict);
+    let ending = Ending::Settled(verdict.unwrap_or(Verdict::Refused));
+    console.inbound.meter.record(SCOPE, ending, view.now, started.elapsed());
+    match settled {
         Ok(Ok(answered)) => {
             let code = answered.result.as_ref().err().map_or("-", |refusal| refusal.code().as_str());
             let (user, verdict) = (view.user_name(), answered.verdict.as_str());
@@ -134,7 +143,7 @@ async fn settle(console: &Console, view: &View, key: String, order: Surrender) -
         }
         Ok(Err(refusal)) => Err(refusal.into()),
         // It may still become durable: the same form then has its answer.
-        Err(_) => Err(Refusal::Busy.into()),
+        Err(_) => Err(Failure::TooSlow { waited: console.deadline }),
     }
 }
 

@@ -16,8 +16,10 @@ use crate::http::console::Console;
 use crate::http::console::failure::Failure;
 use crate::http::console::language::{Message, messages};
 use crate::http::console::pages::audit;
+use crate::http::console::pages::deliveries::kind_label;
 use crate::http::console::pages::find::{notice_state, verdict};
 use crate::http::console::parts::{self, Tone, chip};
+use crate::http::console::traffic::interface_name;
 use crate::http::console::view::View;
 use crate::ledger::lists::{EndingRecord, MessageFilter, MessageRecord, RecoveryFilter, RecoveryRecord};
 use crate::outbox::store::{AttemptRecord, AttemptVerdict, Filter, NoticeRecord};
@@ -141,7 +143,7 @@ fn message(view: &View, message: &MessageRecord) -> Event {
     let detail = html! {
         (verdict(view, &message.verdict)) " "
         @if let Some(refusal) = &message.code { (parts::code(refusal)) " " }
-        span.muted { (message.scope.as_deref().unwrap_or(&message.channel)) " · " (from) }
+        span.muted { (interface_name(view, message.scope.as_deref(), &message.channel)) " · " (from) }
     };
     let title = view.with(MESSAGE, &[&message.id]);
     Event::new(message.received_at, 0, Tone::Quiet, title, detail).linked(format!("/console/messages/{}", message.id))
@@ -194,7 +196,7 @@ fn notice(
             @if view.may(Role::Operator) { " " (resend_question(view, number, notice.id)) }
         }
     };
-    let title = view.with(QUEUED, &[&notice.id, &notice.kind]);
+    let title = view.with(QUEUED, &[&notice.id, &kind_label(view, &notice.kind)]);
     let link = format!("/console/deliveries/{}", notice.id);
     let mut events = vec![Event::new(notice.created_at, 2, Tone::Info, title, standing).linked(link)];
     for attempt in attempts {
