@@ -12,6 +12,7 @@ use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, TemplateError, policy_
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::console::oidc::Provider;
 use crate::console::store::ConsoleStore;
 use crate::documents::{Documents, Links};
 use crate::http::api::{Api, ApiLimits, ApiParts};
@@ -244,8 +245,9 @@ fn console(
     inbound: &Arc<Inbound>,
     documents: &Arc<Documents>,
     shared: &Shared,
-) -> Console {
-    Console::new(ConsoleParts {
+) -> Result<Console, StartError> {
+    let provider = open_provider(config, &shared.links.public_url, &shared.clock)?;
+    let console = Console::new(ConsoleParts {
         store: tables.store,
         finder: tables.finder,
         figures: Figures::new(tables.figures, Arc::clone(meter)),
@@ -264,7 +266,22 @@ fn console(
         body_timeout: config.server.body_timeout,
         deadline: config.server.request_deadline,
         public_url: shared.links.public_url.clone(),
-    })
+        provider,
+    });
+    Ok(console)
+}
+
+/// The provider of `[console.oidc]`, where there is one, of a gateway whose address is `public_url`.
+///
+/// # Errors
+/// When TLS cannot be set up.
+pub fn open_provider(
+    config: &Config,
+    public_url: &str,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<Provider>, StartError> {
+    let Some(provider) = config.console.oidc.clone() else { return Ok(None) };
+    Ok(Some(Provider::new(provider, public_url, crate::https::client()?, Arc::clone(clock))))
 }
 
 fn api_limits(config: &Config) -> ApiLimits {
@@ -373,6 +390,7 @@ impl Gateway {
         let shared = Shared { ledger: ledger.clone(), reader, lists, desk, feed: feed.clone(), links, vault, clock };
         let inbound = Arc::new(inbound(&config, &shared, catalogue, Arc::clone(&meter)));
         let console = ledgers.console.map(|tables| console(&config, tables, &meter, &inbound, &documents, &shared));
+        let console = console.transpose()?;
         let api = api(&config, ledgers.resends, &meter, &shared);
         let parts = Parts { inbound, documents, api: Arc::new(api), console, ledger: ledger.clone() };
         Ok(Self {

@@ -10,6 +10,7 @@ pub mod documents;
 pub mod explainer;
 pub mod gateway;
 pub mod http;
+pub mod https;
 pub mod ledger;
 pub mod outbox;
 pub mod record;

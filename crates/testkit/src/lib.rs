@@ -10,6 +10,7 @@
 
 pub mod gateway;
 pub mod http;
+pub mod openid;
 mod postgres;
 
 pub use postgres::Postgres;

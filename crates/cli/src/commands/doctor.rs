@@ -5,11 +5,13 @@ use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use baoqiao_documents::Fonts;
 use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_gateway::config::Config;
-use baoqiao_gateway::gateway::{ledger_exists, load_template, open_for_reading};
+use baoqiao_gateway::console::oidc::Inspection;
+use baoqiao_gateway::gateway::{ledger_exists, load_template, open_for_reading, open_provider};
 use baoqiao_gateway::tls::CertificateInfo;
 use baoqiao_gateway::vault::keyring::Keyring;
 use http::Uri;
@@ -18,7 +20,7 @@ use jiff::Timestamp;
 use super::load_config;
 use crate::failure::Outcome;
 
-/// Check configuration, keys, ledger, template, certificates and fonts
+/// Check configuration, keys, ledger, template, certificates, sign-in provider and fonts
 #[derive(clap::Args)]
 #[command(after_help = "\
 Exit status: 0 nothing is wrong (warnings allowed), 1 something is, 2 the configuration could not be read.")]
@@ -54,6 +56,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         findings.push(ledger(&config));
         findings.push(template(&config));
         findings.extend(tls(&config, SystemClock.now()));
+        findings.extend(provider(&config));
     }
     findings.extend(fonts(args.text.as_deref()));
     print(&findings);
@@ -135,6 +138,31 @@ fn validity(certificate: &CertificateInfo, now: Timestamp) -> Finding {
     } else {
         Finding::Good(format!("{named} is valid until {valid_until}"))
     }
+}
+
+/// Whether the provider of `[console.oidc]` answers, and is the one that it has to be.
+fn provider(config: &Config) -> Option<Finding> {
+    let public_url = config.server.public_url_at(config.server.listen);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let provider = match open_provider(config, &public_url, &clock) {
+        Ok(provider) => provider?,
+        Err(error) => return Some(Finding::Bad(error.to_string())),
+    };
+    let issuer = &provider.config().issuer;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let inspected = match &runtime {
+        Ok(runtime) => runtime.block_on(provider.inspect()).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    Some(match inspected {
+        Ok(Inspection { keys, signs_out, redirect_uri }) => {
+            let sign_out = if signs_out { "" } else { ", no sign-out of its own" };
+            Finding::Good(format!(
+                "sign-in: {issuer} answers, with {keys} keys{sign_out}; the redirect URI to register there is {redirect_uri}"
+            ))
+        }
+        Err(error) => Finding::Bad(format!("sign-in: {issuer}: {error}")),
+    })
 }
 
 fn fonts(text: Option<&str>) -> Vec<Finding> {

@@ -13,4 +13,5 @@ mod life;
 mod limits;
 mod messages;
 mod outbound;
+mod provider;
 mod tls;

@@ -73,6 +73,16 @@ pub const CONSOLE_ENABLED: bool = true;
 pub const SESSION_IDLE_MIN: u64 = 30;
 /// `console.session_max_h`: a working day.
 pub const SESSION_MAX_H: u64 = 12;
+/// `console.oidc.scopes`: what brings a name with it.
+pub const OIDC_SCOPES: [&str; 1] = ["profile"];
+/// `console.oidc.name_claim`.
+pub const OIDC_NAME_CLAIM: &str = "preferred_username";
+/// `console.oidc.role_claim`.
+pub const OIDC_ROLE_CLAIM: &str = "groups";
+/// `console.oidc.password_sign_in`: so that somebody can sign in while the provider is down.
+pub const OIDC_PASSWORD_SIGN_IN: bool = true;
+/// `console.oidc.timeout_ms`.
+pub const OIDC_TIMEOUT_MS: u64 = 5_000;
 /// `product.currencies`.
 pub const CURRENCIES: [&str; 1] = ["CNY"];
 /// `product.premium_tolerance` and `product.cny_tolerance`: one fen, what rounding to fen can make.

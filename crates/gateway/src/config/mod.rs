@@ -14,6 +14,7 @@ mod insurer;
 mod ledger;
 mod log;
 mod methods;
+mod oidc;
 mod outbox;
 mod partner;
 mod platform;
@@ -151,7 +152,7 @@ impl Config {
         let (partners, spare_secrets) = (partners.valid, partners.spare_secrets);
         let api_tokens = api_token::read_all(root);
         let webhooks = webhook::read_all(root);
-        let console = root.section("console", console::read);
+        let console = root.section("console", |section| console::read(section, &server));
         let access = Access::new(partners.iter().cloned(), channels.methods).with_sources(callers);
         Self {
             source_path,

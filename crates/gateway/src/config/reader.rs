@@ -131,6 +131,11 @@ impl<'a> Item<'a> {
         self.value.is_array()
     }
 
+    /// Whether the value is a table.
+    pub(super) fn is_table(&self) -> bool {
+        self.value.is_table()
+    }
+
     /// The text as what `parse` makes of it; noted where that is nothing.
     pub(super) fn text<T>(&self, expected: impl Display, parse: impl FnOnce(&'a str) -> Option<T>) -> Option<T> {
         let value = self.as_text().and_then(parse);

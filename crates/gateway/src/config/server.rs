@@ -105,7 +105,7 @@ fn tls(section: &Section<'_>) -> Option<TlsFiles> {
     Some(files)
 }
 
-fn public_url(text: &str) -> Option<String> {
+pub(super) fn public_url(text: &str) -> Option<String> {
     let url = text.trim_end_matches('/');
     let uri: Uri = url.parse().ok()?;
     let authority = uri.authority()?;

@@ -1,5 +1,6 @@
 mod access;
 mod document;
+mod oidc;
 mod refusals;
 mod tls;
 
@@ -27,6 +28,14 @@ const WEBHOOK: &str = r#"[[webhook]]
 id = "core"
 url = "https://core.example.com/events"
 secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+"#;
+
+/// The least that can be said of a provider.
+const OIDC: &str = r#"[console.oidc]
+issuer = "https://sso.example.com/realms/insurer"
+client_id = "baoqiao"
+client_secret = "hidden-three"
+roles = { admin = ["baoqiao-admins"] }
 "#;
 
 const PLATFORM: &str = r#"[[platform]]

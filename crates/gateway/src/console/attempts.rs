@@ -60,10 +60,27 @@ impl Attempts {
         until.max().filter(|until| *until > now)
     }
 
+    /// Until when nobody may try from this address, where no user is named; `None` when they may.
+    pub fn address_refused_until(&self, address: &str, now: Timestamp) -> Option<Timestamp> {
+        let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let who = Who::Address(address.to_owned());
+        let failures = remembered.get(&who)?;
+        Some(failures.last + wait(&who, *failures)).filter(|until| *until > now)
+    }
+
     /// Counts a failure.
     pub fn failed(&self, user: &str, address: &str, now: Timestamp) {
+        self.count(both(user, address), now);
+    }
+
+    /// Counts a failure in which no user was named.
+    pub fn address_failed(&self, address: &str, now: Timestamp) {
+        self.count([Who::Address(address.to_owned())], now);
+    }
+
+    fn count(&self, whose: impl IntoIterator<Item = Who>, now: Timestamp) {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for who in both(user, address) {
+        for who in whose {
             make_room(&mut remembered, now);
             let failures = remembered.entry(who).or_insert(Failures { count: 0, last: now });
             if now.duration_since(failures.last) >= FORGOTTEN_AFTER {
@@ -125,6 +142,10 @@ mod tests {
         }
         assert_eq!(attempts.refused_until("somebody", "192.0.2.1", at(20)), Some(at(34)));
         assert_eq!(attempts.refused_until("somebody", "192.0.2.2", at(20)), None);
+        assert_eq!(attempts.address_refused_until("192.0.2.1", at(20)), Some(at(34)));
+        attempts.address_failed("192.0.2.1", at(40));
+        assert_eq!(attempts.address_refused_until("192.0.2.1", at(40)), Some(at(70)));
+        assert_eq!(attempts.address_refused_until("192.0.2.2", at(40)), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod attempts;
 pub mod audit;
+pub mod oidc;
 pub mod password;
 pub mod role;
 pub mod session;

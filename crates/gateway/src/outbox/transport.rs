@@ -1,24 +1,16 @@
 //! How requests travel: a trait, so that tests need no sockets, and hyper's pooled client behind it.
 
-use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
 
 use baoqiao_channels::outbound::{OutboundRequest, OutboundResponse};
-use bytes::Bytes;
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
+
+use crate::https::{HttpClient, client, innermost};
 
 /// The longest answer that is read: a hundred times any document's.
 const MAX_ANSWER_BYTES: usize = 1 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What comes of sending.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = OutboundResponse> + Send + 'a>>;
@@ -29,10 +21,10 @@ pub trait Transport: Send + Sync {
     fn send<'a>(&'a self, url: &'a str, request: OutboundRequest) -> Sending<'a>;
 }
 
-/// HTTP/1.1 over TCP or TLS, connections kept. Answers are not asked for in compressed form.
+/// The gateway's client, for posting.
 #[derive(Debug, Clone)]
 pub struct HttpTransport {
-    inner: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    inner: HttpClient,
 }
 
 impl HttpTransport {
@@ -41,23 +33,7 @@ impl HttpTransport {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new() -> Result<Self, rustls::Error> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        let tls = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
-        let inner = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(connector);
-        Ok(Self { inner })
+        Ok(Self { inner: client()? })
     }
 
     async fn exchange(&self, url: &str, request: OutboundRequest) -> Result<OutboundResponse, String> {
@@ -82,15 +58,6 @@ impl Transport for HttpTransport {
             self.exchange(url, request).await.unwrap_or_else(|detail| OutboundResponse::NetworkFailed { detail })
         })
     }
-}
-
-/// hyper's own words say only that something failed; the cause is at the end of the chain.
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
 }
 
 #[cfg(test)]

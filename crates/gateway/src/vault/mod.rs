@@ -46,6 +46,8 @@ pub enum Purpose {
     NoticeResponse,
     /// What an address of the console says to nobody else.
     Address,
+    /// A sign-in under way, which a browser carries.
+    SignIn,
     /// The mark by which a ledger knows its keys.
     KeyCheck,
 }
@@ -61,6 +63,7 @@ impl Purpose {
             Self::Notice => b"baoqiao notice",
             Self::NoticeResponse => b"baoqiao notice response",
             Self::Address => b"baoqiao address",
+            Self::SignIn => b"baoqiao sign-in",
             Self::KeyCheck => b"baoqiao key check",
         }
     }

@@ -27,6 +27,8 @@ fn known() -> BTreeSet<String> {
         "documents.",
         "outbox.",
         "console.",
+        "console.oidc.",
+        "console.oidc.roles.",
         "channels.",
     ]
     .map(str::to_owned);
@@ -82,6 +84,7 @@ fn sample_and_document_have_every_key_and_no_other() {
 #[test]
 fn the_documents_defaults_are_the_defaults() {
     let minimal = parse(MINIMAL).unwrap();
+    let with_provider = parse(&format!("{OIDC}{MINIMAL}")).unwrap();
     let defaults: Vec<_> = documented().into_iter().filter_map(|(key, default)| Some((key, default?))).collect();
     assert!(defaults.len() > 15, "{defaults:?}");
     for (key, default) in defaults {
@@ -91,6 +94,8 @@ fn the_documents_defaults_are_the_defaults() {
             format!("{MINIMAL}{PLATFORM}{name} = {default}\n")
         } else if section == "webhook" {
             format!("{MINIMAL}{WEBHOOK}{name} = {default}\n")
+        } else if section == "console.oidc" {
+            format!("{OIDC}{name} = {default}\n{MINIMAL}")
         } else if MINIMAL.contains(&header) {
             MINIMAL.replace(&header, &format!("{header}{name} = {default}\n"))
         } else if section == "insurer" {
@@ -107,7 +112,8 @@ fn the_documents_defaults_are_the_defaults() {
         assert_eq!(config.partners, minimal.partners, "{key}");
         assert_eq!(config.catalogue, minimal.catalogue, "{key}");
         assert_eq!(config.outbox, minimal.outbox, "{key}");
-        assert_eq!(config.console, minimal.console, "{key}");
+        let console = if section == "console.oidc" { &with_provider.console } else { &minimal.console };
+        assert_eq!(&config.console, console, "{key}");
         if section == "platform" {
             assert_eq!(config.platforms, parse(&format!("{MINIMAL}{PLATFORM}")).unwrap().platforms, "{key}");
         }

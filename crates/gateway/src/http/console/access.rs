@@ -89,7 +89,8 @@ async fn signed_in(console: &Arc<Console>, token: &Token) -> Result<Option<Signe
     console
         .read(move |console| {
             let Some((session, user)) = console.store.session(&digest)? else { return Ok(None) };
-            if !session.is_alive(now, console.lifetimes) || user.disabled_at.is_some() {
+            let counts = session.is_alive(now, console.lifetimes) && console.takes_sessions_of(&user);
+            if !counts || user.disabled_at.is_some() {
                 return Ok(None);
             }
             if session.is_to_be_noted(now) {

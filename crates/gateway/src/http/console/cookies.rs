@@ -10,6 +10,8 @@ pub(super) enum Cookie {
     Session,
     /// The token of somebody who has not signed in: what their forms are bound to.
     Visitor,
+    /// A sign-in under way at the provider.
+    Provider,
     /// The language.
     Language,
     /// The colours.
@@ -21,6 +23,7 @@ impl Cookie {
         match self {
             Self::Session => "baoqiao_session",
             Self::Visitor => "baoqiao_visitor",
+            Self::Provider => "baoqiao_provider",
             Self::Language => "baoqiao_language",
             Self::Theme => "baoqiao_theme",
         }
@@ -33,22 +36,30 @@ impl Cookie {
         pairs.filter(|(name, _)| *name == self.name()).map(|(_, value)| value).next()
     }
 
+    fn line(self, value: &str, age: &str) -> Option<HeaderValue> {
+        let (path, site) = match self {
+            // Sent with the answer that comes from the provider's site, and with nothing else.
+            Self::Provider => ("/console/oidc", "Lax"),
+            _ => ("/console", "Strict"),
+        };
+        let line = format!("{}={value}; Path={path}; HttpOnly; Secure; SameSite={site}{age}", self.name());
+        HeaderValue::from_str(&line).ok()
+    }
+
     /// The header that sets it. All of them are for the console alone, and for no script; a browser keeps them over TLS
     /// or on the machine itself only.
     pub(super) fn set(self, value: &str) -> Option<HeaderValue> {
         let age = match self {
-            // Until the browser is closed; the session ends by itself.
-            Self::Session | Self::Visitor => "",
+            // Until the browser is closed; the session and the sign-in end by themselves.
+            Self::Session | Self::Visitor | Self::Provider => "",
             Self::Language | Self::Theme => "; Max-Age=31536000",
         };
-        let line = format!("{}={value}; Path=/console; HttpOnly; Secure; SameSite=Strict{age}", self.name());
-        HeaderValue::from_str(&line).ok()
+        self.line(value, age)
     }
 
     /// The header that removes it.
     pub(super) fn remove(self) -> Option<HeaderValue> {
-        let line = format!("{}=; Path=/console; HttpOnly; Secure; SameSite=Strict; Max-Age=0", self.name());
-        HeaderValue::from_str(&line).ok()
+        self.line("", "; Max-Age=0")
     }
 }
 
@@ -66,5 +77,7 @@ mod tests {
         assert_eq!(Cookie::Visitor.of(&headers), None);
         let set = Cookie::Session.set("v").unwrap();
         assert_eq!(set, "baoqiao_session=v; Path=/console; HttpOnly; Secure; SameSite=Strict");
+        let removed = Cookie::Provider.remove().unwrap();
+        assert_eq!(removed, "baoqiao_provider=; Path=/console/oidc; HttpOnly; Secure; SameSite=Lax; Max-Age=0");
     }
 }

@@ -18,6 +18,7 @@ mod icons;
 mod language;
 mod layout;
 mod live;
+mod oidc;
 mod order;
 mod pages;
 mod parts;
@@ -41,8 +42,9 @@ use super::inbound::Inbound;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::attempts::Attempts;
+use crate::console::oidc::{CALLBACK_PATH, Provider};
 use crate::console::session::Lifetimes;
-use crate::console::store::ConsoleStore;
+use crate::console::store::{ConsoleStore, User};
 use crate::documents::Documents;
 use crate::explainer::Explainer;
 use crate::ledger::Ledger;
@@ -93,6 +95,8 @@ pub struct ConsoleParts {
     pub deadline: Duration,
     /// What the world calls the gateway.
     pub public_url: String,
+    /// The provider through which people may sign in.
+    pub provider: Option<Provider>,
 }
 
 /// What the handlers work with.
@@ -116,6 +120,7 @@ pub struct Console {
     body_timeout: Duration,
     deadline: Duration,
     is_https: bool,
+    provider: Option<Arc<Provider>>,
     attempts: Attempts,
     signing_in: Arc<Semaphore>,
     live: Arc<Semaphore>,
@@ -148,10 +153,25 @@ impl Console {
             body_timeout: parts.body_timeout,
             deadline: parts.deadline,
             is_https: parts.public_url.starts_with("https://"),
+            provider: parts.provider.map(Arc::new),
             attempts: Attempts::default(),
             signing_in: Arc::new(Semaphore::new(1)),
             live: Arc::new(Semaphore::new(live::LIVE_AT_ONCE)),
             reading: Arc::new(Semaphore::new(MAX_READING)),
+        }
+    }
+
+    /// Whether passwords count.
+    fn takes_passwords(&self) -> bool {
+        self.provider.as_ref().is_none_or(|provider| provider.config().password_sign_in)
+    }
+
+    /// Whether a user's sessions count, by how they signed in: what is no longer configured lets nobody in.
+    fn takes_sessions_of(&self, user: &User) -> bool {
+        match (&user.provider, &self.provider) {
+            (None, _) => self.takes_passwords(),
+            (Some(identity), Some(provider)) => identity.issuer == provider.config().issuer,
+            (Some(_), None) => false,
         }
     }
 
@@ -198,6 +218,8 @@ pub(super) fn router(console: Console) -> Router {
     let pages = Router::new()
         .route("/console/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/console/sign-out", post(sign_in::sign_out))
+        .route("/console/oidc/start", get(oidc::start))
+        .route(CALLBACK_PATH, get(oidc::callback))
         .merge(pages::routes())
         .route("/console/{*rest}", get(no_such_page).post(no_such_page))
         .method_not_allowed_fallback(no_such_page)

@@ -16,6 +16,7 @@ use super::cookies::Cookie;
 use super::failure::Failure;
 use super::language::{Message, messages};
 use super::layout;
+use super::oidc;
 use super::order::{Nothing, Order};
 use super::parts::{Tone, notice};
 use super::preferences::within;
@@ -33,6 +34,9 @@ messages! {
     SUBMIT: "登录", "Sign in";
     WRONG: "用户名或密码不正确，或该用户已停用。", "The user name or the password is not right, or the user is disabled.";
     WAIT: "失败次数过多，请在 {} 秒后再试。", "Too many failures: please try again in {} s.";
+    THROUGH: "统一登录", "Single sign-on";
+    OR_PASSWORD: "或使用本控制台的用户名和密码：", "Or with a user name and password of this console:";
+    NO_PASSWORDS: "本控制台只接受统一登录。", "This console takes single sign-on only.";
     NO_USERS: "还没有任何用户", "There are no users yet";
     NO_USERS_HINT: "在网关所在的机器上添加第一个用户，然后刷新本页：", "Add the first one on the gateway's machine, then reload this page:";
 }
@@ -42,7 +46,7 @@ const FIRST_USER: &str = "baoqiao user add --config baoqiao.toml --name admin --
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Back {
-    back: Option<String>,
+    pub(super) back: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,10 +58,11 @@ pub(super) struct SignIn {
 }
 
 /// What the page says above its form.
-enum Said {
+pub(super) enum Said {
     Nothing,
     Wrong,
     Wait(i64),
+    Text(String),
 }
 
 /// `GET /console/sign-in`.
@@ -70,7 +75,7 @@ pub(super) async fn show(
         return Ok(to(within(back.back.as_deref())));
     }
     let has_users = console.read(|console| Ok(!console.store.users()?.is_empty())).await?;
-    Ok(page(&visit.view, has_users, within(back.back.as_deref()), "", &Said::Nothing).into_response())
+    Ok(page(&console, &visit.view, has_users, within(back.back.as_deref()), "", &Said::Nothing).into_response())
 }
 
 /// `POST /console/sign-in`.
@@ -80,6 +85,10 @@ pub(super) async fn sign_in(
 ) -> Result<Response, Failure> {
     let Order { view, content, .. } = order;
     let back = within(content.back.as_deref()).to_owned();
+    if !console.takes_passwords() {
+        let said = Said::Text(view.t(NO_PASSWORDS).to_owned());
+        return Ok((StatusCode::FORBIDDEN, page(&console, &view, true, &back, "", &said)).into_response());
+    }
     // No user has a name that is none; such a one is looked for all the same, so that it takes as long.
     let name = user_name(&content.name).unwrap_or_default();
     let password = Password::typed(content.password);
@@ -95,11 +104,11 @@ pub(super) async fn sign_in(
     match came_to {
         CameTo::Wait(until) => {
             let seconds = until.duration_since(view.now).as_secs().max(1);
-            let page = page(&view, true, &back, &name, &Said::Wait(seconds));
+            let page = page(&console, &view, true, &back, &name, &Said::Wait(seconds));
             Ok((StatusCode::TOO_MANY_REQUESTS, page).into_response())
         }
         CameTo::Refused => {
-            let page = page(&view, true, &back, &name, &Said::Wrong);
+            let page = page(&console, &view, true, &back, &name, &Said::Wrong);
             Ok((StatusCode::FORBIDDEN, page).into_response())
         }
         CameTo::SignedIn(token) => {
@@ -153,7 +162,8 @@ fn check(console: &Console, name: &str, password: &Password, peer: &str) -> Resu
     }
 }
 
-fn entry(action: Action, name: &str, peer: &str, at: Timestamp, detail: &str) -> AuditEntry {
+/// What the audit log is told of somebody at the door.
+pub(super) fn entry(action: Action, name: &str, peer: &str, at: Timestamp, detail: &str) -> AuditEntry {
     AuditEntry {
         at,
         user: name.to_owned(),
@@ -194,11 +204,14 @@ pub(super) async fn sign_out(
     order: Order<need::Viewer, Nothing>,
 ) -> Result<Response, Failure> {
     let view = order.view;
-    if let Some(user) = view.user {
+    let mut leaves_provider = false;
+    if let Some(user) = view.user.clone() {
+        leaves_provider = !user.has_password;
         let entry = entry(Action::SignedOut, &user.name, &view.peer, view.now, "");
         console.read(move |console| Ok(console.store.end_session(&user.session, &entry)?)).await?;
     }
-    let mut response = to("/console/sign-in");
+    let left = if leaves_provider { oidc::left(&console, &view).await } else { None };
+    let mut response = left.unwrap_or_else(|| to("/console/sign-in"));
     response.headers_mut().extend(Cookie::Session.remove().map(|cookie| (SET_COOKIE, cookie)));
     Ok(response)
 }
@@ -210,41 +223,58 @@ pub(super) fn to(address: &str) -> Response {
     response
 }
 
-fn page(view: &View, has_users: bool, back: &str, name: &str, said: &Said) -> Markup {
+/// The page, with what is said above its form.
+pub(super) fn page(console: &Console, view: &View, has_users: bool, back: &str, name: &str, said: &Said) -> Markup {
     let said = match said {
         Said::Nothing => None,
         Said::Wrong => Some(view.t(WRONG).to_owned()),
         Said::Wait(seconds) => Some(view.with(WAIT, &[seconds])),
+        Said::Text(text) => Some(text.clone()),
     };
     let text = |message: Message| view.t(message);
+    let provider = console.provider.as_ref().map(|provider| provider.config());
     let content = html! {
         section.sign-in {
             h1 { (text(TITLE)) }
             p.muted { (text(LEAD)) }
             @if let Some(said) = &said { (notice(Tone::Bad, said)) }
-            @if !has_users {
+            @if let Some(provider) = provider {
+                @let query: String = form_urlencoded::byte_serialize(back.as_bytes()).collect();
+                // A link and no form: what follows a form may not leave the console.
+                a.button.primary.filled href={ "/console/oidc/start?back=" (query) } {
+                    (provider.label.as_deref().unwrap_or_else(|| text(THROUGH)))
+                }
+                @if provider.password_sign_in { p.muted { (text(OR_PASSWORD)) } }
+            } @else if !has_users {
                 div.first-user {
                     p.empty-title { (text(NO_USERS)) }
                     p { (text(NO_USERS_HINT)) }
                     pre tabindex="0" { code { (FIRST_USER) } }
                 }
             }
-            form method="post" action="/console/sign-in" {
-                (layout::form_token(view))
-                input type="hidden" name="back" value=(back);
-                div.field {
-                    label for="name" { (text(NAME)) }
-                    input #name name="name" value=(name) autocomplete="username" required maxlength="64"
-                        autocapitalize="none" spellcheck="false" autofocus[name.is_empty()];
-                }
-                div.field {
-                    label for="password" { (text(PASSWORD)) }
-                    input #password name="password" type="password" autocomplete="current-password" required
-                        maxlength="1024" autofocus[!name.is_empty()];
-                }
-                button.button.primary.filled type="submit" { (text(SUBMIT)) }
-            }
+            @if console.takes_passwords() { (password_form(view, provider.is_none(), back, name)) }
         }
     };
     layout::bare(view, text(TITLE), &content)
+}
+
+fn password_form(view: &View, is_only_way: bool, back: &str, name: &str) -> Markup {
+    let text = |message: Message| view.t(message);
+    html! {
+        form method="post" action="/console/sign-in" {
+            (layout::form_token(view))
+            input type="hidden" name="back" value=(back);
+            div.field {
+                label for="name" { (text(NAME)) }
+                input #name name="name" value=(name) autocomplete="username" required maxlength="64"
+                    autocapitalize="none" spellcheck="false" autofocus[is_only_way && name.is_empty()];
+            }
+            div.field {
+                label for="password" { (text(PASSWORD)) }
+                input #password name="password" type="password" autocomplete="current-password" required
+                    maxlength="1024" autofocus[!name.is_empty()];
+            }
+            button.button.primary.filled[is_only_way] type="submit" { (text(SUBMIT)) }
+        }
+    }
 }

@@ -4,6 +4,7 @@ mod finding;
 mod frame;
 mod overview;
 mod policy;
+mod provider;
 mod signing_in;
 mod traffic;
 mod users;

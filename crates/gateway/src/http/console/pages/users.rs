@@ -52,13 +52,13 @@ messages! {
     DISABLE_HINT: "该用户立即退出所有会话，不能再登录；可以重新启用。", "The user is signed out everywhere at once and cannot sign in; they can be enabled again.";
     ENABLE: "启用", "Enable";
     ENABLE_ASK: "重新启用 {}？", "Enable {} again?";
-    ENABLE_HINT: "该用户可以用原来的密码登录。", "The user can sign in with the password they had.";
+    ENABLE_HINT: "该用户可以像停用之前一样登录。", "The user can sign in as they did before.";
     DONE_ADDED: "已添加用户。", "The user was added.";
     DONE_CHANGED: "已保存。", "Saved.";
     DONE_TAKEN: "已有同名用户，未添加。", "There is a user of that name already; nobody was added.";
     DONE_NAME: "用户名只能包含文字、数字和 . _ @ -，最长 64 个字符。", "A user name has letters, digits and . _ @ - only, at most 64 of them.";
     DONE_WEAK: "密码太短或太简单，未保存：至少 12 个字符，且不能是用户名或重复的单个字符。", "The password is too short or too simple, nothing was saved: at least 12 characters, not the user name, not one character repeated.";
-    DONE_REFUSED: "未保存：用户不存在，或者这会使系统没有可登录的管理员。", "Nothing was saved: there is no such user, or nobody would be left who is an admin.";
+    DONE_REFUSED: "未保存：用户不存在，其角色来自统一登录，或者这会使系统没有可登录的管理员。", "Nothing was saved: there is no such user, their role comes from single sign-on, or nobody would be left who is an admin.";
     DONE_REASON: "未保存：请填写事由。", "Nothing was saved: please give a reason.";
 }
 
@@ -244,6 +244,9 @@ fn row(view: &View, columns: &[&str; 6], place: usize, user: &User) -> Markup {
             td data-label=(name) {
                 strong { (user.name) }
                 @if user.name == view.user_name() { " " (chip(Tone::Info, view.t(YOU))) }
+                @if let Some(identity) = &user.provider {
+                    p.field-hint title=(identity.issuer) { (identity.subject) }
+                }
             }
             td data-label=(role) { (layout::role(view, user.role)) }
             td data-label=(state) {
@@ -277,8 +280,8 @@ fn row_actions(view: &View, place: usize, user: &User) -> Markup {
         )
     };
     html! {
-        (ask("role", CHANGE_ROLE, false, CHANGE_ROLE_ASK, view.t(CHANGE_ROLE_HINT), role_field(view, &id("role-of"), user.role)))
         @if user.provider.is_none() {
+            (ask("role", CHANGE_ROLE, false, CHANGE_ROLE_ASK, view.t(CHANGE_ROLE_HINT), role_field(view, &id("role-of"), user.role)))
             (ask("password", SET_PASSWORD, false, SET_PASSWORD_ASK, view.t(ADD_HINT), password_field(view, &id("password-of"), Some(&user.name))))
         }
         @if user.disabled_at.is_some() {

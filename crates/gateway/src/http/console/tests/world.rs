@@ -35,6 +35,7 @@ use baoqiao_domain::time::format_gmt8;
 use crate::clock::Clock;
 use crate::config::{Config, EXAMPLE_POLICY_SOURCE, SampleOptions, sample};
 use crate::console::audit::{Action, AuditEntry, AuditFilter};
+use crate::console::oidc::Provider;
 use crate::console::password::Password;
 use crate::console::role::Role;
 use crate::console::session::Lifetimes;
@@ -105,12 +106,18 @@ fn catalogue() -> Catalogue {
     Catalogue::new([product]).with_surrender_sync(["alibaba".to_owned()])
 }
 
-/// The sample's configuration, with a sandbox secret.
-fn config(folder: &Path) -> Config {
+/// The sample's configuration, with a sandbox secret and what is told more.
+fn config(folder: &Path, more: &str) -> Config {
     let options = SampleOptions::new("127.0.0.1:0", APP_KEY, SECRET).unwrap();
     let text = sample(&options)
         .replace("# sandbox_secrets = [{ file = \"sandbox-secret\" }]", "sandbox_secrets = [\"sandbox\"]");
-    Config::parse(&folder.join("baoqiao.toml"), &text, &|_| None).unwrap()
+    Config::parse(&folder.join("baoqiao.toml"), &format!("{text}\n{more}"), &|_| None).unwrap()
+}
+
+/// The provider of that configuration.
+fn provider(config: &Config, public_url: &str, clock: &Arc<dyn Clock>) -> Option<Provider> {
+    let provider = config.console.oidc.clone()?;
+    Some(Provider::new(provider, public_url, crate::https::client().unwrap(), Arc::clone(clock)))
 }
 
 /// What the committer decides with, by that configuration.
@@ -215,8 +222,13 @@ impl World {
     }
 
     pub(super) fn at(public_url: &str) -> Self {
+        Self::with(public_url, "")
+    }
+
+    /// A console with these lines at the end of its configuration.
+    pub(super) fn with(public_url: &str, more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let config = config(directory.path());
+        let config = config(directory.path(), more);
         let (keys, path) = (directory.path().join("keys.toml"), directory.path().join("ledger.db"));
         std::fs::write(&keys, Keyring::generate(getrandom::fill).unwrap().to_toml()).unwrap();
         let vault = Arc::new(Vault::new(&Keyring::load(&keys).unwrap(), getrandom::fill));
@@ -248,6 +260,7 @@ impl World {
             deadline: Duration::from_mins(1),
         };
         let console = Console::new(ConsoleParts {
+            provider: provider(&config, public_url, &time),
             store: Arc::clone(&people),
             ledger: ledger.clone(),
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
@@ -521,6 +534,12 @@ impl World {
         }];
         outbox.turn(&Turn { finished: &finished, wants: &[], ..turn }).unwrap();
         claimed.id
+    }
+
+    /// What the audit log says of the newest entry: user, action, detail.
+    pub(super) fn told_last(&self) -> (String, Action, String) {
+        let entry = self.store.audit(&AuditFilter::default(), None, 1).unwrap().items.remove(0).entry;
+        (entry.user, entry.action, entry.detail)
     }
 
     fn ledger_file(&self) -> rusqlite::Connection {
