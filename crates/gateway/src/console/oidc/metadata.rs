@@ -96,3 +96,52 @@ impl Metadata {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn something_secret_goes_over_tls_or_stays_on_this_machine() {
+        for address in [
+            "https://sso.example.com",
+            "https://x/a?b=c",
+            "http://127.0.0.1:8080/a",
+            "http://[::1]",
+            "http://LOCALHOST:1",
+        ] {
+            assert!(is_safe_address(address), "{address}");
+        }
+        for address in [
+            "",
+            "sso.example.com",
+            "/a",
+            "http://sso.example.com",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "http://127.1",
+            "http://127.0.0.1@example.com",
+            "https://a@b",
+            "https://a/#b",
+            "https:///a",
+            "javascript:alert(1)",
+            "ftp://localhost",
+            "https://a/ b",
+        ] {
+            assert!(!is_safe_address(address), "{address}");
+        }
+    }
+
+    #[test]
+    fn only_a_provider_of_this_machine_has_endpoints_without_tls() {
+        let document = |issuer: &str, token: &str| {
+            let json = serde_json::json!({
+                "issuer": issuer, "authorization_endpoint": "https://a", "jwks_uri": "https://a", "token_endpoint": token,
+            });
+            Metadata::parse(json.to_string().as_bytes(), issuer)
+        };
+        assert!(document("https://a", "https://a/token").is_ok());
+        assert!(document("https://a", "http://127.0.0.1/token").unwrap_err().contains("not https"));
+        assert!(document("http://127.0.0.1", "http://127.0.0.1/token").is_ok());
+    }
+}

@@ -90,3 +90,38 @@ impl Pending {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::keyring::Keyring;
+    use crate::vault::tests::vault;
+
+    #[test]
+    fn whichever_gateway_of_the_ledger_somebody_comes_back_to_goes_on_and_nobody_else() {
+        let keyring = Keyring::generate(getrandom::fill).unwrap();
+        let gateway = || Vault::new(&keyring, getrandom::fill);
+        let now = Timestamp::UNIX_EPOCH;
+        let pending = Pending::new("/console/messages", now, getrandom::fill).unwrap();
+        let text = pending.seal(&gateway()).unwrap();
+        let opened = Pending::open(&text, &gateway(), now).unwrap();
+        assert!(opened == pending && opened.back() == "/console/messages");
+        assert!(opened.is_answered_by(&pending.state) && !opened.is_answered_by(&pending.nonce));
+        assert!(!opened.is_answered_by(""));
+        assert!(Pending::open(&text, &vault(), now).is_none(), "another ledger's keys");
+        assert!(Pending::open(&text, &gateway(), now + TAKES_AT_MOST).is_none());
+        assert!(Pending::open(text.trim_end_matches(char::is_alphanumeric), &gateway(), now).is_none());
+        let plain = serde_json::to_vec(&pending).unwrap();
+        let other = URL_SAFE_NO_PAD.encode(gateway().seal(Purpose::Address, &plain).unwrap().as_bytes());
+        assert!(Pending::open(&other, &gateway(), now).is_none(), "sealed for another purpose");
+    }
+
+    #[test]
+    fn a_challenge_is_the_digest_of_its_verifier() {
+        let mut pending = Pending::new("/console", Timestamp::UNIX_EPOCH, getrandom::fill).unwrap();
+        // RFC 7636, appendix B.
+        pending.verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned();
+        let challenge = ("code_challenge", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".to_owned());
+        assert!(pending.asks().contains(&challenge));
+    }
+}

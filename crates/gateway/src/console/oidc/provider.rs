@@ -38,9 +38,9 @@ pub enum SignInError {
     /// The provider cannot be reached, or what it says is of no use.
     #[error("the provider cannot be used: {0}")]
     Provider(String),
-    /// The provider does not know the code, or has seen it before.
-    #[error("the provider refused the code")]
-    Code,
+    /// The provider does not know the code, or has seen it before; with its word for that.
+    #[error("the provider refused the code: {0}")]
+    Code(String),
     /// The answer names another provider (RFC 9207).
     #[error("the answer is another issuer's")]
     Issuer,
@@ -301,8 +301,8 @@ impl Provider {
         }
         let refused = serde_json::from_slice::<Refused>(&body).map(|refused| word(&refused.error)).unwrap_or_default();
         match refused.as_str() {
-            "invalid_grant" => Err(SignInError::Code),
-            refused => Err(useless(format!("{address}: answered {} {refused}", status.as_u16()))),
+            "invalid_grant" | "invalid_request" => Err(SignInError::Code(refused)),
+            word => Err(useless(format!("{address}: answered {} {word}", status.as_u16()))),
         }
     }
 

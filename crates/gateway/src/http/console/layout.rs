@@ -245,7 +245,7 @@ fn preferences(view: &View) -> Markup {
             a.icon-button href=(address("theme", next.as_str())) aria-label=(theme) title=(theme) { (icon(Icon::Theme)) }
             @if let Some(user) = &view.user {
                 a.quiet-button href="/console/account" title=(view.t(ACCOUNT)) {
-                    span.avatar aria-hidden="true" { (user.name.chars().next().unwrap_or('?').to_uppercase()) }
+                    span.avatar aria-hidden="true" { (initial(&user.name)) }
                     span.wide { (user.name) }
                 }
                 form method="post" action="/console/sign-out" {
@@ -257,6 +257,12 @@ fn preferences(view: &View) -> Markup {
             }
         }
     }
+}
+
+/// The letter that stands for somebody, past what tells who vouches for them.
+fn initial(name: &str) -> String {
+    let own = name.split_once(':').map_or(name, |(_, own)| own);
+    own.chars().next().unwrap_or('?').to_uppercase().to_string()
 }
 
 fn side(view: &View, here: Option<Place>) -> Markup {
@@ -303,6 +309,11 @@ pub(super) fn form_token(view: &View) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn everybody_has_an_initial_of_their_own() {
+        assert_eq!((initial("li"), initial("sso:wang:2"), initial("")), ("L".into(), "W".into(), "?".into()));
+    }
 
     #[test]
     fn every_place_is_told_apart() {

@@ -133,7 +133,10 @@ async fn conclude(
         note_refusal(console, view, "unknown", "refused by the provider").await?;
         return Ok(Err((StatusCode::FORBIDDEN, Said::Text(view.with(REFUSED, &[&shown])))));
     }
-    let code = answer.code.unwrap_or_default();
+    let Some(code) = answer.code.filter(|code| !code.is_empty()) else {
+        note_refusal(console, view, "unknown", "answer without a code").await?;
+        return Ok(Err((StatusCode::FORBIDDEN, text(DISBELIEVED))));
+    };
     match provider(console)?.redeem(&pending, &code, answer.iss.as_deref(), &view.peer).await {
         Ok(vouched) => admit(console, view, vouched).await,
         Err(SignInError::Busy) => Err(Failure::Busy),

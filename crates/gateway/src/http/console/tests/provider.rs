@@ -217,6 +217,24 @@ async fn an_answer_counts_only_in_the_browser_that_asked_and_for_ten_minutes() {
 }
 
 #[tokio::test]
+async fn a_code_that_was_stolen_on_its_way_is_of_no_use_in_another_sign_in() {
+    let provider = provider().await;
+    let world = world(&provider, "");
+    let (mut victim, mut thief) = (world.browser(), world.browser());
+    let stolen = sent_to_provider(&mut victim, "%2Fconsole").await;
+    let own = sent_to_provider(&mut thief, "%2Fconsole").await;
+    let (_, code) = stolen.split_once("code=").unwrap();
+    let (before, _) = own.split_once("code=").unwrap();
+    let answer = come_back(&mut thief, &format!("{before}code={code}")).await;
+    is_refused(&world, &thief, &answer, "the provider refused the code: invalid_grant");
+    let mut empty = world.browser();
+    let own = sent_to_provider(&mut empty, "%2Fconsole").await;
+    let (before, _) = own.split_once("&code=").unwrap();
+    let answer = come_back(&mut empty, before).await;
+    is_refused(&world, &empty, &answer, "answer without a code");
+}
+
+#[tokio::test]
 async fn an_answer_counts_once_even_where_the_provider_would_take_its_code_again() {
     let provider = provider().await;
     let world = world(&provider, "");
