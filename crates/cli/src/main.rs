@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{backup, demo, doctor, find, init, messages, outbox, reindex, serve, sign, simulate, user};
+use commands::{backup, demo, doctor, find, init, messages, outbox, reindex, serve, sign, simulate, user, verify};
 
 /// Calls make many short-lived allocations on several threads at once, where the system's allocator spends a
 /// tenth of the processor.
@@ -35,6 +35,7 @@ enum Command {
     User(user::Args),
     Reindex(reindex::Args),
     Backup(backup::Args),
+    Verify(verify::Args),
     Doctor(doctor::Args),
     Simulate(simulate::Args),
     Sign(sign::Args),
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Reindex(args) => reindex::run(&args),
         Command::User(args) => user::run(&args),
         Command::Backup(args) => backup::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Sign(args) => sign::run(&args),

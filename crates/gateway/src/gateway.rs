@@ -25,6 +25,7 @@ use crate::ledger::names::NameIndex;
 use crate::ledger::postgres::Sequencer;
 use crate::ledger::resends::ResendLog;
 use crate::ledger::store::{Reader, Store, StoreError};
+use crate::ledger::verification::evidence::Evidence;
 use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules};
 use crate::outbox::store::OutboxStore;
 use crate::outbox::{Desk, HttpTransport, Tools, Wake, Worker};
@@ -108,6 +109,8 @@ pub struct LedgerAccess {
     pub reader: Arc<dyn Reader>,
     /// Lists and events.
     pub lists: Arc<dyn Lists>,
+    /// All of it, to be checked.
+    pub evidence: Arc<dyn Evidence>,
     /// The keys.
     pub vault: Arc<Vault>,
 }
@@ -135,8 +138,9 @@ pub fn ledger_exists(config: &Config) -> Result<bool, StartError> {
 /// When the keys or the ledger do not open.
 pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
     let vault = load_vault(config)?;
-    let Readers { reader, lists } = Backend::open_readers(&config.ledger.url, &vault).map_err(failed(config))?;
-    Ok(LedgerAccess { reader, lists, vault })
+    let Readers { reader, lists, evidence } =
+        Backend::open_readers(&config.ledger.url, &vault).map_err(failed(config))?;
+    Ok(LedgerAccess { reader, lists, evidence, vault })
 }
 
 /// Opens a configured ledger's outbox for people; a gateway may be running on it, and looks again within a second.
@@ -341,7 +345,7 @@ impl Gateway {
         let (template, template_sha256) = load_template(&config)?;
         let vault = load_vault(&config)?;
         let ledgers = Ledgers::open(&config, &vault, &clock).await?;
-        let Readers { reader, lists } = ledgers.readers;
+        let Readers { reader, lists, .. } = ledgers.readers;
         let (server, address) = listen(&config, &clock).await?;
         let public_url = config.server.public_url_at(address);
         let links = Links { public_url: public_url.clone(), vault: Arc::clone(&vault) };

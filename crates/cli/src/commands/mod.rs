@@ -13,6 +13,7 @@ pub(crate) mod sign;
 pub(crate) mod simulate;
 pub(crate) mod user;
 pub(crate) mod values;
+pub(crate) mod verify;
 
 use std::path::Path;
 

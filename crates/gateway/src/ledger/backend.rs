@@ -10,6 +10,7 @@ use super::postgres::{Postgres, PostgresReader, Sequencer};
 use super::resends::ResendLog;
 use super::sqlite::{self, Gate, SqliteConsole, SqliteOutbox, SqliteReader, SqliteResends, SqliteStore};
 use super::store::{Reader, Store, StoreError};
+use super::verification::evidence::Evidence;
 use crate::clock::Clock;
 use crate::config::LedgerUrl;
 use crate::console::store::ConsoleStore;
@@ -46,6 +47,8 @@ pub struct Readers {
     pub reader: Arc<dyn Reader>,
     /// Lists and events.
     pub lists: Arc<dyn Lists>,
+    /// All of it, to be checked.
+    pub evidence: Arc<dyn Evidence>,
 }
 
 /// What the console asks of a ledger.
@@ -175,6 +178,6 @@ fn tables(console: Arc<impl ConsoleStore + FigureStore + Finder + NameIndex + 's
     }
 }
 
-fn readers(reader: Arc<impl Reader + Lists + 'static>) -> Readers {
-    Readers { lists: Arc::clone(&reader) as Arc<dyn Lists>, reader }
+fn readers(reader: Arc<impl Reader + Lists + Evidence + 'static>) -> Readers {
+    Readers { lists: Arc::clone(&reader) as Arc<dyn Lists>, evidence: Arc::clone(&reader) as Arc<dyn Evidence>, reader }
 }

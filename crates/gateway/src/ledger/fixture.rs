@@ -80,12 +80,12 @@ impl Database {
         off_runtime(|| Backend::open(&self.url, vault)).unwrap()
     }
 
-    /// Runs a statement behind the ledger's back.
+    /// Runs statements behind the ledger's back.
     pub(crate) fn execute(&self, statement: &str) -> Result<(), String> {
         match &self.url {
             LedgerUrl::Sqlite(path) => {
                 let connection = rusqlite::Connection::open(path).unwrap();
-                connection.execute(statement, []).map(|_| ()).map_err(|error| error.to_string())
+                connection.execute_batch(statement).map_err(|error| error.to_string())
             }
             LedgerUrl::Postgres(_) => {
                 let run = || Postgres::shared().sql(&self.name, statement);
@@ -93,6 +93,17 @@ impl Database {
                 done.map(|_| ()).map_err(|_| statement.to_owned())
             }
         }
+    }
+
+    /// Whether it is the embedded ledger.
+    pub(crate) fn is_embedded(&self) -> bool {
+        matches!(self.url, LedgerUrl::Sqlite(_))
+    }
+
+    /// Runs statements that leave references which lead nowhere, as no program of the ledger's may.
+    pub(crate) fn damage(&self, statements: &str) {
+        let unchecked = format!("PRAGMA foreign_keys = off; {statements}");
+        self.execute(if self.is_embedded() { &unchecked } else { statements }).unwrap();
     }
 
     /// What a query of one number returns.

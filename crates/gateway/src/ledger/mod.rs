@@ -17,6 +17,7 @@ mod pulse;
 pub mod resends;
 pub mod sqlite;
 pub mod store;
+pub mod verification;
 
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -3,6 +3,7 @@
 mod console;
 mod failures;
 mod nodes;
+mod verification;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -23,6 +24,7 @@ use super::backend::{Backend, Readers};
 use super::fixture::{Database, off_runtime, on_both_databases};
 use super::lists::{Lists, MessageFilter};
 use super::store::{Decide, NumberBlock, Reader, Wanted};
+use super::verification::evidence::Evidence;
 use super::*;
 use crate::vault::Purpose;
 use crate::vault::keyring::Keyring;
@@ -106,6 +108,7 @@ struct World {
     committer: Committer,
     reader: Arc<dyn Reader>,
     lists: Arc<dyn Lists>,
+    evidence: Arc<dyn Evidence>,
     vault: Arc<Vault>,
     clock: Arc<TestClock>,
     order: Arc<Order>,
@@ -133,7 +136,7 @@ impl World {
     fn open(database: &Database) -> Self {
         let vault = Arc::new(database.vault());
         let mut backend = database.open(&vault);
-        let Readers { reader, lists } = backend.readers();
+        let Readers { reader, lists, evidence } = backend.readers();
         let clock = Arc::new(TestClock(AtomicI64::default()));
         clock.set("2026-01-02T03:04:05Z");
         let rules = Rules {
@@ -154,7 +157,7 @@ impl World {
         let obedient = |inner| Box::new(Obedient { inner, order: Arc::clone(&order) }) as Box<dyn Store>;
         let stores = backend.stores().unwrap().into_iter().map(obedient).collect();
         let (ledger, committer) = Ledger::start_lanes(stores, rules, 4_096).unwrap();
-        Self { ledger, committer, reader, lists, vault, clock, order }
+        Self { ledger, committer, reader, lists, evidence, vault, clock, order }
     }
 
     async fn close(self) {

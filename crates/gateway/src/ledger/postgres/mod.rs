@@ -8,6 +8,7 @@ mod changes;
 mod claims;
 mod connection;
 mod console;
+mod evidence;
 mod figures;
 mod finding;
 mod lists;

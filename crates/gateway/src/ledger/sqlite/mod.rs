@@ -3,6 +3,7 @@
 mod backup;
 mod changes;
 mod console;
+mod evidence;
 mod figures;
 mod finding;
 mod lists;

@@ -132,7 +132,7 @@ impl World {
     fn on(database: Database) -> Self {
         let vault = Arc::new(database.vault());
         let mut backend = database.open(&vault);
-        let Readers { reader, lists } = backend.readers();
+        let Readers { reader, lists, .. } = backend.readers();
         let clock = Arc::new(TestClock(AtomicI64::new(START.parse::<Timestamp>().unwrap().as_millisecond())));
         let sequencer = backend.sequencer(Arc::clone(&clock) as Arc<dyn Clock>).unwrap().map(Mutex::new);
         let feed = Feed::default();

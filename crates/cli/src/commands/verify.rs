@@ -1,0 +1,124 @@
+//! `baoqiao verify`: whether a whole ledger still hangs together.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use baoqiao_gateway::clock::{Clock, SystemClock};
+use baoqiao_gateway::gateway::open_for_reading;
+use baoqiao_gateway::ledger::verification::{Finding, Step, Table, verify};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::load_config;
+use super::values::print;
+use crate::failure::Outcome;
+
+/// Check a whole ledger: every answer, policy, event, notice and document against the others
+#[derive(clap::Args)]
+#[command(after_help = "\
+Reads everything but the raw traffic, page by page; gateways may go on working meanwhile. Changes nothing. What it finds
+has a name, a subject and a line of explanation, and no personal data; docs/verify.md says what each means and what to do.
+Exit status: 0 all of it holds, 1 something does not, 2 the ledger could not be read.
+
+Examples:
+  baoqiao verify --config gateway/baoqiao.toml
+  baoqiao verify --config gateway/baoqiao.toml --json > verify.json")]
+pub(crate) struct Args {
+    /// The gateway's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// One JSON document at the end instead of lines
+    #[arg(long)]
+    json: bool,
+}
+
+/// How often it is told how far it is.
+const TELL_EVERY: SignedDuration = SignedDuration::from_secs(1);
+/// How many findings are told one by one: a ledger that fits no longer to its keys would have one a row.
+const TOLD: usize = 1_000;
+
+/// What was come across so far.
+struct Account {
+    as_json: bool,
+    looked: BTreeMap<Table, u64>,
+    findings: Vec<Finding>,
+    by_rule: BTreeMap<&'static str, u64>,
+    told_at: Timestamp,
+}
+
+impl Account {
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Looked(table, rows) => {
+                self.looked.insert(table, rows);
+                let now = SystemClock.now();
+                if now.duration_since(self.told_at) >= TELL_EVERY {
+                    self.told_at = now;
+                    // A reader that has gone is no failure.
+                    let _ = writeln!(std::io::stderr(), "{table}: {rows}");
+                }
+            }
+            Step::Found(finding) => {
+                *self.by_rule.entry(finding.rule.as_str()).or_default() += 1;
+                if self.findings.len() < TOLD {
+                    if !self.as_json {
+                        // A reader that has gone has the exit status still.
+                        let _ = writeln!(std::io::stdout(), "{finding}");
+                    }
+                    self.findings.push(finding);
+                }
+            }
+        }
+    }
+
+    fn found(&self) -> u64 {
+        self.by_rule.values().sum()
+    }
+
+    fn summary(&self, ledger: &str) -> String {
+        let looked: Vec<String> = self.looked.iter().map(|(table, rows)| format!("{rows} {table}")).collect();
+        let found = match self.found() {
+            0 => "all of it holds".to_owned(),
+            found => {
+                let rules: Vec<String> = self.by_rule.iter().map(|(rule, times)| format!("{times} {rule}")).collect();
+                let untold = found - u64::try_from(self.findings.len()).unwrap_or(found);
+                let untold = if untold > 0 { format!(", {untold} of them not told one by one") } else { String::new() };
+                format!("{found} found ({}){untold}; docs/verify.md explains each", rules.join(", "))
+            }
+        };
+        format!("{ledger}: looked at {}: {found}\n", looked.join(", "))
+    }
+
+    fn json(&self, ledger: &str) -> Value {
+        let findings = self.findings.iter().map(
+            |finding| json!({"rule": finding.rule.as_str(), "subject": finding.subject, "detail": finding.detail}),
+        );
+        let looked: BTreeMap<&str, u64> = self.looked.iter().map(|(table, rows)| (table.as_str(), *rows)).collect();
+        json!({
+            "ledger": ledger, "holds": self.found() == 0, "looked": looked, "foundByRule": self.by_rule,
+            "findings": findings.collect::<Vec<_>>(),
+        })
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let config = load_config(&args.config)?;
+    let access = open_for_reading(&config)?;
+    let mut account = Account {
+        as_json: args.json,
+        looked: BTreeMap::new(),
+        findings: Vec::new(),
+        by_rule: BTreeMap::new(),
+        told_at: SystemClock.now(),
+    };
+    verify(&*access.evidence, &access.vault, &mut |step| account.take(step))?;
+    let ledger = config.ledger.url.to_string();
+    if args.json {
+        print(&format!("{:#}\n", account.json(&ledger)))?;
+    } else {
+        print(&account.summary(&ledger))?;
+    }
+    Ok(if account.found() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
