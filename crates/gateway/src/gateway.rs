@@ -24,6 +24,7 @@ use crate::ledger::lists::Lists;
 use crate::ledger::names::NameIndex;
 use crate::ledger::postgres::Sequencer;
 use crate::ledger::resends::ResendLog;
+use crate::ledger::retention::{Retention, Sweeper};
 use crate::ledger::store::{Reader, Store, StoreError};
 use crate::ledger::verification::evidence::Evidence;
 use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules};
@@ -100,6 +101,7 @@ pub struct Gateway {
     worker: Worker,
     sequencing: Option<Sequencing>,
     keeper: Option<Keeper>,
+    sweeper: Option<Sweeper>,
     committer: Committer,
 }
 
@@ -160,6 +162,7 @@ struct Ledgers {
     worker: Box<dyn OutboxStore>,
     desk: Box<dyn OutboxStore>,
     resends: Box<dyn ResendLog>,
+    retention: Option<Box<dyn Retention>>,
     console: Option<ConsoleTables>,
     sequencer: Option<Sequencer>,
 }
@@ -167,7 +170,7 @@ struct Ledgers {
 impl Ledgers {
     async fn open(config: &Config, vault: &Arc<Vault>, clock: &Arc<dyn Clock>) -> Result<Self, StartError> {
         let (url, vault, clock) = (config.ledger.url.clone(), Arc::clone(vault), Arc::clone(clock));
-        let has_console = config.console.enabled;
+        let (has_console, forgets) = (config.console.enabled, !config.traffic.periods.is_endless());
         let opened = tokio::task::spawn_blocking(move || {
             let mut backend = Backend::open(&url, &vault)?;
             Ok(Self {
@@ -176,6 +179,7 @@ impl Ledgers {
                 worker: backend.outbox()?,
                 desk: backend.outbox()?,
                 resends: backend.resends()?,
+                retention: if forgets { Some(backend.retention()?) } else { None },
                 console: if has_console { Some(backend.console()?) } else { None },
                 sequencer: backend.sequencer(clock)?,
             })
@@ -368,6 +372,8 @@ impl Gateway {
         // A name of this process alone.
         let meter = Arc::new(Meter::new(format!("{:016x}", getrandom::u64().unwrap_or_default())));
         let keeper = keeper(ledgers.console.as_ref(), &meter, &clock);
+        let sweep = |store| Sweeper::new(store, Arc::clone(&clock), config.traffic.periods);
+        let sweeper = ledgers.retention.map(sweep);
         let sequencing = ledgers.sequencer.map(|sequencer| Sequencing {
             sequencer,
             written,
@@ -407,6 +413,7 @@ impl Gateway {
             worker,
             sequencing,
             keeper,
+            sweeper,
             committer,
         })
     }
@@ -427,11 +434,18 @@ impl Gateway {
     /// When the committer ended before it was told to: nothing could be answered any more, and whoever runs the
     /// process should start it again.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), CommitterPanicked> {
-        let Self { server, router, ledger, feed, worker, sequencing, keeper, committer, .. } = self;
+        let Self { server, router, ledger, feed, worker, sequencing, keeper, sweeper, committer, .. } = self;
         let (counted, stop_keeper) = tokio::sync::oneshot::channel::<()>();
         let keeper = keeper.map(|keeper| {
             tokio::spawn(keeper.run(async {
                 let _ = stop_keeper.await;
+            }))
+        });
+        // Dropped with this function; what it is about to forget then, it forgets when it is started again.
+        let (_swept, stop_sweeper) = tokio::sync::oneshot::channel::<()>();
+        sweeper.map(|sweeper| {
+            tokio::spawn(sweeper.run(async {
+                let _ = stop_sweeper.await;
             }))
         });
         let (served, stop_worker) = tokio::sync::oneshot::channel::<()>();

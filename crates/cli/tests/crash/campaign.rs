@@ -125,6 +125,7 @@ pub(crate) async fn run(plan: Plan) -> Report {
     let arrivals = world.platform.received().iter().map(|received| arrival(received)).collect();
     let evidence = Evidence { attempts, asked_back_from, census, arrivals };
     judge(&evidence, world.fleet.directory(), plan);
+    world.fleet.verify().unwrap_or_else(|found| panic!("the ledger does not hold, {plan:?}: {found}"));
     report(&evidence, world.blows)
 }
 

@@ -94,6 +94,13 @@ impl Fleet {
         self.directory.take().unwrap().keep()
     }
 
+    /// Has the product itself check the whole ledger, beside the nodes that are up.
+    pub(crate) fn verify(&self) -> Result<(), String> {
+        let checked = block_in_place(|| Command::new(BINARY).arg("verify").arg("--config").arg(self.config()).output());
+        let checked = checked.unwrap();
+        if checked.status.success() { Ok(()) } else { Err(format!("{checked:?}")) }
+    }
+
     /// The configuration of every node.
     pub(crate) fn config(&self) -> PathBuf {
         self.directory().join("baoqiao.toml")

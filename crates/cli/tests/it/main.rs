@@ -15,3 +15,4 @@ mod messages;
 mod outbound;
 mod provider;
 mod tls;
+mod verify;

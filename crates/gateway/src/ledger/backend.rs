@@ -8,7 +8,10 @@ use super::lists::Lists;
 use super::names::NameIndex;
 use super::postgres::{Postgres, PostgresReader, Sequencer};
 use super::resends::ResendLog;
-use super::sqlite::{self, Gate, SqliteConsole, SqliteOutbox, SqliteReader, SqliteResends, SqliteStore};
+use super::retention::Retention;
+use super::sqlite::{
+    self, Gate, SqliteConsole, SqliteOutbox, SqliteReader, SqliteResends, SqliteRetention, SqliteStore,
+};
 use super::store::{Reader, Store, StoreError};
 use super::verification::evidence::Evidence;
 use crate::clock::Clock;
@@ -143,6 +146,17 @@ impl Backend {
         match self {
             Self::Sqlite { path, gate, .. } => Ok(Box::new(SqliteResends::open(path, gate.clone())?)),
             Self::Postgres { database, .. } => Ok(Box::new(database.resends()?)),
+        }
+    }
+
+    /// What forgets what is old, on a connection of its own.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn retention(&self) -> Result<Box<dyn Retention>, StoreError> {
+        match self {
+            Self::Sqlite { path, gate, .. } => Ok(Box::new(SqliteRetention::open(path, gate.clone())?)),
+            Self::Postgres { database, .. } => Ok(Box::new(database.retention()?)),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod names;
 pub mod postgres;
 mod pulse;
 pub mod resends;
+pub mod retention;
 pub mod sqlite;
 pub mod store;
 pub mod verification;

@@ -3,6 +3,7 @@
 mod console;
 mod failures;
 mod nodes;
+mod retention;
 mod verification;
 
 use std::sync::atomic::{AtomicI64, Ordering};

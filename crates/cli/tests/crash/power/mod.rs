@@ -186,6 +186,7 @@ async fn check(mut disk: Fleet, cut: &Cut, acknowledged: &[Acknowledged], stages
         assert_eq!(times, 1, "{told}: {:?} {} was answered and is there {times} times", order.interface, order.key);
     }
     assert!(facts.values().all(|times| *times == 1), "{told}: an event is there twice");
+    disk.verify().unwrap_or_else(|found| panic!("{told}: the ledger does not hold: {found}"));
     check_notices(&census::deliveries(&disk.addresses()).await, cut, &before, stages, told);
     // The latest are the likeliest to be lost, and are asked for byte by byte.
     let clients = Clients::new(disk.addresses());

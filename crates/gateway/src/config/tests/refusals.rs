@@ -120,6 +120,10 @@ fn wrong_values_of_log_ledger_traffic_and_documents_are_refused() {
         ),
         ("[traffic]\nstranger_records = 0", format!("2: traffic.stranger_records: 0; {count} 10000000")),
         (
+            "[traffic]\nmessages_kept_d = 0",
+            format!("2: traffic.messages_kept_d: 0; {count} 36500"),
+        ),
+        (
             "[traffic]\nstranger_records_per_minute = 0",
             format!("2: traffic.stranger_records_per_minute: 0; {count} 1000000"),
         ),

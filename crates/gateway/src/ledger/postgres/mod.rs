@@ -20,6 +20,7 @@ mod plan;
 mod pool;
 mod reader;
 mod resends;
+mod retention;
 mod rows;
 mod sequencer;
 mod settings;
@@ -43,6 +44,7 @@ pub use console::PostgresConsole;
 pub use outbox::PostgresOutbox;
 pub use reader::PostgresReader;
 pub use resends::PostgresResends;
+pub use retention::PostgresRetention;
 pub use sequencer::{Sequenced, Sequencer};
 pub(crate) use settings::is_local;
 pub use writer::PostgresStore;
@@ -125,6 +127,14 @@ impl Postgres {
     /// When the system gives no means to connect.
     pub fn resends(&self) -> Result<PostgresResends, StoreError> {
         Ok(PostgresResends(Connection::new(Arc::clone(&self.writing))?))
+    }
+
+    /// What forgets what is old.
+    ///
+    /// # Errors
+    /// When the system gives no means to connect.
+    pub fn retention(&self) -> Result<PostgresRetention, StoreError> {
+        Ok(PostgresRetention(Connection::new(Arc::clone(&self.writing))?))
     }
 
     /// The console's users, sessions and audit log.

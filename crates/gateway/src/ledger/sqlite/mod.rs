@@ -13,6 +13,7 @@ mod names;
 mod outbox;
 mod reader;
 mod resends;
+mod retention;
 mod rows;
 mod writer;
 
@@ -32,6 +33,7 @@ pub use console::SqliteConsole;
 pub use outbox::{Gate, SqliteOutbox};
 pub use reader::SqliteReader;
 pub use resends::SqliteResends;
+pub use retention::SqliteRetention;
 pub use writer::SqliteStore;
 
 /// Another process (a backup, a person with the sqlite3 shell) may hold the file for this long before a batch fails.

@@ -96,7 +96,7 @@ impl SqliteOutbox {
     }
 }
 
-fn transact<T>(
+pub(super) fn transact<T>(
     connection: &mut Connection,
     work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {

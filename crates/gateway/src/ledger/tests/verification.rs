@@ -71,7 +71,7 @@ impl World {
         self.ledger.keep_document(document, Duration::from_secs(9)).await.unwrap();
     }
 
-    fn findings(&self) -> Vec<Finding> {
+    pub(super) fn findings(&self) -> Vec<Finding> {
         off_runtime(|| {
             let mut findings = Vec::new();
             let take = &mut |step| {

@@ -1,0 +1,43 @@
+//! A whole ledger checked by the command, while a gateway works on it and after somebody wrote into it.
+
+use serde_json::Value;
+
+use crate::gateway::{Gateway, baoqiao, example_with, field, text};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_is_checked_while_policies_are_issued_and_after_it_was_tampered_with() {
+    let mut gateway = Gateway::start();
+    let issue = async |identifier: &str| {
+        let call = example_with(|body| drop(body.insert("identifier".to_owned(), identifier.into())));
+        field(&gateway.call(call).await, &["context", "policyNo"])
+    };
+    let policy_no = issue("first").await;
+    let config = gateway.config();
+    let check = move || baoqiao(["verify", "--config", config.to_str().unwrap()]);
+    let checking = std::thread::spawn({
+        let check = check.clone();
+        move || check()
+    });
+    let mut during = 0;
+    while !checking.is_finished() {
+        issue(&format!("during {during}")).await;
+        during += 1;
+    }
+    let checked = checking.join().unwrap();
+    assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
+    assert!(text(&checked.stdout).contains("all of it holds"), "{}", text(&checked.stdout));
+    assert!(gateway.stop().success());
+    gateway.change("UPDATE policies SET premium = '1' WHERE identifier = 'first'");
+    let checked = check();
+    assert_eq!(checked.status.code(), Some(1));
+    let told = text(&checked.stdout);
+    assert!(told.contains(&format!("policy-differs: {policy_no}: other than applied for in premium\n")), "{told}");
+    let config = gateway.config();
+    let checked = baoqiao(["verify", "--config", config.to_str().unwrap(), "--json"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let document: Value = serde_json::from_slice(&checked.stdout).unwrap();
+    assert_eq!(document["holds"], false);
+    assert_eq!(document["foundByRule"]["policy-differs"], 1);
+    assert_eq!(document["findings"][0]["subject"], policy_no.as_str());
+    assert_eq!(document["looked"]["policies"], during + 1);
+}
