@@ -41,3 +41,23 @@ async fn a_ledger_is_checked_while_policies_are_issued_and_after_it_was_tampered
     assert_eq!(document["findings"][0]["subject"], policy_no.as_str());
     assert_eq!(document["looked"]["policies"], during + 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn raw_messages_go_when_their_time_is_over() {
+    let mut gateway = Gateway::start_with(|sample| sample.replace("# messages_kept_d = 1825", "messages_kept_d = 30"));
+    let issue = async |gateway: &Gateway, identifier: &str| {
+        let call = example_with(|body| drop(body.insert("identifier".to_owned(), identifier.into())));
+        field(&gateway.call(call).await, &["context", "policyNo"])
+    };
+    let policy_no = issue(&gateway, "old").await;
+    assert!(gateway.stop().success());
+    gateway.change("UPDATE messages SET received_ms = received_ms - 31 * 86400000 WHERE key = 'old'");
+    gateway.restart();
+    let mut later = 0;
+    while gateway.count("SELECT count(*) FROM messages WHERE key = 'old'") > 0 {
+        later += 1;
+        issue(&gateway, &format!("later {later}")).await;
+    }
+    assert_eq!(issue(&gateway, "old").await, policy_no, "its retry is answered as ever");
+    assert_eq!(gateway.count("SELECT count(*) FROM messages"), later + 1);
+}

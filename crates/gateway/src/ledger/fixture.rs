@@ -54,6 +54,25 @@ impl Database {
         self
     }
 
+    /// The port of its server.
+    pub(crate) fn port(&self) -> u16 {
+        let LedgerUrl::Postgres(url) = &self.url else { panic!("not a database on a server") };
+        url.config.get_ports()[0]
+    }
+
+    /// The same database by another port of this machine.
+    pub(crate) fn through(&self, port: u16) -> Self {
+        let LedgerUrl::Postgres(url) = &self.url else { panic!("not a database on a server") };
+        let mut other = url.clone();
+        other.config = tokio_postgres::Config::new();
+        other.config.host("127.0.0.1").port(port).dbname(url.config.get_dbname().unwrap());
+        other.config.user(url.config.get_user().unwrap());
+        if let Some(password) = url.config.get_password() {
+            other.config.password(password);
+        }
+        Self { folder: tempfile::tempdir().unwrap(), url: LedgerUrl::Postgres(other), name: self.name.clone() }
+    }
+
     /// Its name on its server.
     pub(crate) fn name(&self) -> &str {
         &self.name

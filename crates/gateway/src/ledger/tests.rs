@@ -1,5 +1,6 @@
 //! The engine over both databases: what it promises, whatever happens in between.
 
+mod commits;
 mod console;
 mod failures;
 mod nodes;

@@ -8,10 +8,11 @@ use super::rows::known;
 use crate::ledger::store::StoreError;
 
 /// Every step, in order; the number of steps is the schema's version. Steps are added, never changed.
-const STEPS: &[&str] = &[
+pub(super) const STEPS: &[&str] = &[
     include_str!("migrations/0001_ledger.sql"),
     include_str!("migrations/0002_figures.sql"),
     include_str!("migrations/0003_provider.sql"),
+    include_str!("migrations/0004_probe.sql"),
 ];
 
 /// What makes it quicker where the database knows it, and what the ledger can do without.

@@ -14,6 +14,8 @@ use super::settings::Settings;
 use super::{changes, claims, load, notices};
 use crate::ledger::store::{Decide, NumberBlock, Store, StoreError, Wanted, Writes};
 
+/// What a transaction of one message takes of the log and the tables: a page of each table and index that it touches.
+const PROBE_BYTES: usize = 16 * 8_192;
 /// How many numbers of notices are set aside at once.
 pub(super) const NOTICE_BLOCK: u64 = 4_096;
 /// A message queues at most so many notices, of those that are numbered here.
@@ -79,22 +81,49 @@ impl Store for PostgresStore {
         self.connection.run("reserving numbers", async |session| reserve(session, block.as_str(), count).await)
     }
 
+    /// Bytes that are new each time, so that they do not compress.
+    fn probe(&mut self) -> Result<(), StoreError> {
+        let upsert = "INSERT INTO probe (only_one, filler) VALUES (1, $1) \
+                      ON CONFLICT (only_one) DO UPDATE SET filler = excluded.filler";
+        let unavailable =
+            |error: getrandom::Error| StoreError { context: "trying to write", reason: error.to_string() };
+        let mut filler = vec![0; PROBE_BYTES];
+        getrandom::fill(&mut filler).map_err(unavailable)?;
+        self.connection.run("trying to write", async |session| session.execute(upsert, &[&filler]).await).map(|_| ())
+    }
+
     fn transact(&mut self, wanted: &Wanted<'_>, decide: &mut Decide<'_>) -> Result<(), StoreError> {
         let needed = u64::try_from(wanted.keys.len() * NOTICES_A_MESSAGE).unwrap_or(u64::MAX);
         let Self { connection, notices } = self;
+        let mut unheard = None;
         connection.run("writing a batch", async |session| {
+            if let Some(message_id) = unheard
+                && is_written(session, message_id).await?
+            {
+                return Ok(());
+            }
             set_numbers_aside(session, notices, needed).await?;
             let claims = claims::claim(session, wanted).await?;
             let (loaded, locked) = load::begin(session, wanted, &claims).await?;
+            // What is decided now is what will be answered: an earlier decision counts no more, though it be written yet.
+            unheard = None;
             let writes = decide(loaded).map_err(Failure::Undecided)?;
-            // Taken up only when they are written: an attempt that is begun again uses the same ones.
             let mut numbers = notices.clone();
             Box::pin(write(session, &writes, &Plan::new(&writes, &locked), &claims, &mut numbers)).await?;
-            session.batch("COMMIT").await?;
+            // From here on they may be in use, whatever is heard of it.
             *notices = numbers;
-            Ok(())
+            unheard = writes.messages.first().map(|message| message.id);
+            session.batch("COMMIT").await
         })
     }
+}
+
+/// Whether a batch is there whose commit was not heard of, by a message of it. Where it comes to be there only later, the
+/// attempt that is begun next waits for it, and finds its messages answered.
+async fn is_written(session: &Session, message_id: u64) -> Result<bool, Failure> {
+    let query = "SELECT EXISTS (SELECT 1 FROM messages WHERE bucket = $1 AND id = $2)";
+    let row = session.query_opt(query, &[&bucket_of(message_id), &big(message_id)]).await?;
+    Ok(known("a message", row)?.try_get(0)?)
 }
 
 async fn write(
