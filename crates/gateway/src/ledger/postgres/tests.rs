@@ -182,7 +182,8 @@ fn every_growing_table_has_the_bucket_first_in_its_key() {
                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] \
                 WHERE i.indisprimary AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'bucket' \
                   AND c.relname NOT IN ('schema_version', 'number_blocks', 'key_check', 'probe', 'feed_head', 'feed', \
-                                        'strangers', 'resends', 'users', 'sessions', 'audit', 'audit_head', 'call_minutes')";
+                                        'strangers', 'resends', 'users', 'sessions', 'audit', 'audit_head', 'call_minutes', \
+                                        'spent_nonces')";
     assert_eq!(database.count(keys), 0);
     let sequences = "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace";
     assert_eq!(database.count(sequences), 0, "no number comes from a sequence");
