@@ -65,8 +65,10 @@ async function started(command, pattern, { from }) {
 }
 
 class World {
-  static async start() {
+  // `more` stands at the end of the gateway's configuration.
+  static async start(more = "") {
     const world = new World();
+    world.more = more;
     world.startedAt = Date.now() - 60e3;
     world.directory = fs.mkdtempSync(path.join(os.tmpdir(), "baoqiao-browser-"));
     try {
@@ -93,7 +95,7 @@ class World {
     // A rotation that is under way, and a token for the core system.
     const scopes = '["policies:surrender", "auctions:report", "policies:read"]';
     const text = fs.readFileSync(this.config, "utf8").replace(`secrets = ["${SECRET}"]`, `secrets = ["${SECRET}", "${OLD_SECRET}"]`);
-    fs.writeFileSync(this.config, `${text}\n[[api_token]]\nname = "core"\ntoken = "${TOKEN}"\nscopes = ${scopes}\n`);
+    fs.writeFileSync(this.config, `${text}\n[[api_token]]\nname = "core"\ntoken = "${TOKEN}"\nscopes = ${scopes}\n${this.more}`);
     this.gateway = await started(["serve", "--config", this.config], /address=(\S+)/, { from: "stderr" });
     this.url = `http://${this.gateway.url}`;
   }

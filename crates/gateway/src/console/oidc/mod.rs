@@ -24,6 +24,7 @@ pub use id_token::TokenFault;
 pub use metadata::is_safe_address;
 pub use pending::Pending;
 pub use person::PersonRules;
+pub(crate) use provider::word;
 pub use provider::{Inspection, Provider, SignInError};
 
 /// The path that the provider sends people back to.

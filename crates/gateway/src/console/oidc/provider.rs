@@ -114,7 +114,7 @@ fn with_query(address: &str, pairs: &[(&str, String)]) -> String {
 }
 
 /// A word of the provider, for the log: bounded, and nothing but what such words are made of (RFC 6749, 5.2).
-fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(64).collect()
 }
 

@@ -23,7 +23,7 @@ use super::preferences::within;
 use super::sign_in::{self, Back, Said, begin, entry, to};
 use super::view::View;
 use crate::console::audit::Action;
-use crate::console::oidc::{Pending, Provider, SignInError};
+use crate::console::oidc::{Pending, Provider, SignInError, word};
 use crate::console::session::Token;
 use crate::console::store::{Admission, Vouched};
 
@@ -130,7 +130,7 @@ async fn conclude(
     }
     if let Some(error) = answer.error {
         let shown = shown(answer.error_description.as_deref().unwrap_or(&error));
-        note_refusal(console, view, "unknown", "refused by the provider").await?;
+        note_refusal(console, view, "unknown", &format!("refused by the provider: {}", word(&error))).await?;
         return Ok(Err((StatusCode::FORBIDDEN, Said::Text(view.with(REFUSED, &[&shown])))));
     }
     let Some(code) = answer.code.filter(|code| !code.is_empty()) else {

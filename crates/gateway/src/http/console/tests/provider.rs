@@ -383,7 +383,7 @@ async fn what_the_provider_says_instead_is_shown_as_text() {
     provider.set(|behaviour| behaviour.refuses = Some(("access_denied", "<script>alert(1)</script>")));
     let mut browser = world.browser();
     let answer = sign_in(&mut browser).await;
-    is_refused(&world, &browser, &answer, "refused by the provider");
+    is_refused(&world, &browser, &answer, "refused by the provider: access_denied");
     answer.says("统一登录未允许登录：&lt;script&gt;").says_not("<script>alert");
 }
 
