@@ -272,7 +272,7 @@ async fn nobody_is_led_out_of_the_console() {
 #[tokio::test]
 async fn while_the_provider_is_of_no_use_that_is_told_and_passwords_still_count() {
     let provider = provider().await;
-    let world = world(&provider, "timeout_ms = 1000");
+    let world = world(&provider, "");
     let plain = "http://sso.example.com/token".into();
     let faults: [(Health, Option<(&str, Value)>); 6] = [
         (Health::Down, None),
