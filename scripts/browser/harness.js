@@ -15,7 +15,12 @@ const ARGUMENTS = [
   "--disable-component-update", "--disable-sync",
 ];
 
-const launch = () => chromium.launch({ executablePath: process.env.CHROMIUM, args: ARGUMENTS });
+// The language is that of the browser's own parts, such as fields for times.
+const launch = (language = "en") => chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: [...ARGUMENTS, `--lang=${language}`],
+  env: { ...process.env, LANGUAGE: language.replace("-", "_") },
+});
 
 // A page that remembers every complaint of the browser and every request to anywhere else.
 async function watched(context, origin) {

@@ -152,8 +152,8 @@ test("what needs a person comes first, and leads to a list of just that", async 
       await page.locator(".attention-item a", { hasText: text }).click();
       await page.waitForURL(bench.world.url + address);
     };
-    await bench.untilReloaded(page, page.locator(".attention-item a", { hasText: "已停止重试" }));
-    await follow("已停止重试", "/console/deliveries?state=dead");
+    await bench.untilReloaded(page, page.locator(".attention-item a", { hasText: "条通知成了死信" }));
+    await follow("条通知成了死信", "/console/deliveries?state=dead");
     const states = await page.locator("td[data-label=状态]").allInnerTexts();
     assert.ok(states.length > 0 && states.every((state) => state.includes("死信")), states.join());
     await follow("没有对应的保单", "/console/recoveries?odd=unmatched");

@@ -69,7 +69,7 @@ async function take(page, name) {
 }
 
 async function takeAll(browser, world, life, { names, size, colorScheme, language }) {
-  const context = await browser.newContext({ viewport: SIZES[size], colorScheme, reducedMotion: "reduce" });
+  const context = await browser.newContext({ viewport: SIZES[size], colorScheme, locale: language, reducedMotion: "reduce" });
   const page = await watched(context, world.url);
   await page.goto(`${world.url}/console/preferences?language=${language}`);
   const suffix = [language === "en" ? "en" : null, colorScheme, size].filter(Boolean).join("-");
@@ -90,18 +90,18 @@ async function main() {
   fs.rmSync(folder, { recursive: true, force: true });
   fs.mkdirSync(folder, { recursive: true });
   const world = await World.start();
-  const browser = await launch();
   try {
     for (const [name, role] of [["admin", "admin"], ["li.si", "operator"], ["审计-王", "viewer"]]) world.addUser(name, role);
     const life = await world.live("司马相如", "𠮷田");
-    for (const colorScheme of ["light", "dark"]) {
-      const names = ["sign-in", ...Object.keys(PAGES)];
-      await takeAll(browser, world, life, { names, size: "desk", colorScheme, language: "zh-CN" });
-      await takeAll(browser, world, life, { names, size: "phone", colorScheme, language: "zh-CN" });
-      await takeAll(browser, world, life, { names: IN_ENGLISH, size: "desk", colorScheme, language: "en" });
+    const all = ["sign-in", ...Object.keys(PAGES)];
+    for (const [language, names, sizes] of [["zh-CN", all, ["desk", "phone"]], ["en", IN_ENGLISH, ["desk"]]]) {
+      const browser = await launch(language);
+      for (const colorScheme of ["light", "dark"]) {
+        for (const size of sizes) await takeAll(browser, world, life, { names, size, colorScheme, language });
+      }
+      await browser.close();
     }
   } finally {
-    await browser.close();
     world.stop();
   }
 }

@@ -99,7 +99,11 @@ impl Signing {
         match &self.comparison {
             Comparison::Right(secret) => {
                 let Words { zh, en } = secret.words(Audience::Ourselves);
-                Step::new(Standing::Passed, format!("签名正确，用的是{zh}"), format!("the signature is right, by {en}"))
+                Step::new(
+                    Standing::Passed,
+                    format!("签名正确，用的是 {zh}"),
+                    format!("the signature is right, by {en}"),
+                )
             }
             Comparison::Explained(causes) => {
                 let told: Vec<Words> = causes.iter().map(|cause| cause.words(self, Audience::Ourselves)).collect();

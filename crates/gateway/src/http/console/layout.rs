@@ -24,7 +24,7 @@ messages! {
     MESSAGES: "报文", "Messages";
     DELIVERIES: "通知投递", "Deliveries";
     CONFLICTS: "幂等冲突", "Conflicts";
-    CHANNELS: "渠道与产品", "Channels and products";
+    CHANNELS: "渠道与产品", "Channels";
     USERS: "用户", "Users";
     AUDIT: "审计日志", "Audit log";
     SEARCH: "保单号、幂等号、订单号、姓名、证件号…", "Policy number, identifier, order, name, ID number…";

@@ -18,7 +18,7 @@ use crate::ledger::store::Verdict;
 
 messages! {
     ACCEPTED: "已受理", "Accepted";
-    REPLAYED: "重放", "Replayed";
+    REPLAYED: "重复答复", "Answered again";
     CONFLICTING: "冲突", "Conflicting";
     REFUSED: "已拒绝", "Refused";
     CUT: "报文体共 {} 字节，只留存了前 {} 字节（配置项 traffic.stranger_body_bytes）。", "The body had {} bytes, of which the first {} were kept (traffic.stranger_body_bytes).";
@@ -39,7 +39,7 @@ pub(super) fn said<'a>(view: &View, words: &'a Words) -> &'a str {
 pub(super) fn verdict(verdict: Verdict) -> (Tone, Message) {
     match verdict {
         Verdict::Accepted => (Tone::Good, ACCEPTED),
-        Verdict::Replayed => (Tone::Quiet, REPLAYED),
+        Verdict::Replayed => (Tone::Info, REPLAYED),
         Verdict::Conflicting => (Tone::Bad, CONFLICTING),
         Verdict::Refused => (Tone::Warn, REFUSED),
     }

@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::console::audit::{Action, AuditFilter, AuditRecord};
+use crate::console::role::Role;
 use crate::http::console::Console;
 use crate::http::console::access::{Visit, need};
 use crate::http::console::failure::Failure;
@@ -32,6 +33,11 @@ messages! {
     FILTER: "筛选", "Filter";
     EMPTY: "没有符合条件的记录", "No entry fits";
     EMPTY_HINT: "放宽筛选条件，或清空后重新查看。", "Widen the filter, or clear it.";
+    COMMAND_LINE: "命令行", "command line";
+    BY_PASSWORD: "凭密码", "by password";
+    WRONG_PASSWORD: "密码错误", "wrong password";
+    UNKNOWN_USER: "没有该用户", "unknown user";
+    DISABLED: "用户已停用", "the user is disabled";
     SIGNED_IN: "登录", "Signed in";
     SIGN_IN_REFUSED: "登录被拒", "Sign-in refused";
     SIGNED_OUT: "退出登录", "Signed out";
@@ -160,6 +166,21 @@ fn filter_form(view: &View, filter: &AuditFilter) -> Markup {
     }
 }
 
+/// What the gateway itself writes into the log, in the page's language; other texts as they are.
+fn own_word<'a>(view: &View, text: &'a str) -> &'a str {
+    if let Some(role) = Role::from_name(text) {
+        return layout::role(view, role);
+    }
+    match text {
+        "command line" => view.t(COMMAND_LINE),
+        "password" => view.t(BY_PASSWORD),
+        "wrong password" => view.t(WRONG_PASSWORD),
+        "unknown user" => view.t(UNKNOWN_USER),
+        "disabled" => view.t(DISABLED),
+        other => other,
+    }
+}
+
 fn row(view: &View, columns: &[&str; 7], record: &AuditRecord) -> Markup {
     let [at, user, peer, what, subject, reason, detail] = columns;
     let entry = &record.entry;
@@ -168,11 +189,11 @@ fn row(view: &View, columns: &[&str; 7], record: &AuditRecord) -> Markup {
         tr {
             td data-label=(at) { (parts::time(entry.at)) }
             td data-label=(user) { strong { (entry.user) } }
-            td data-label=(peer) { (entry.peer) }
+            td data-label=(peer) { (own_word(view, &entry.peer)) }
             td data-label=(what) { (chip(tone, view.t(name))) }
             td data-label=(subject) { @if !entry.subject.is_empty() { (code(&entry.subject)) } }
             td.wrap data-label=(reason) { (entry.reason) }
-            td.wrap data-label=(detail) { (entry.detail) }
+            td.wrap data-label=(detail) { (own_word(view, &entry.detail)) }
         }
     }
 }

@@ -34,7 +34,7 @@ messages! {
     WAY: "方向", "Direction";
     SCOPE: "代号", "Id";
     METHOD: "方法名或路径", "Method or path";
-    PARTNERS: "合作伙伴", "Partners";
+    PARTNERS: "合作方", "Partners";
     ID: "代号", "Id";
     APP_KEY: "app_key", "app_key";
     SIGN_METHODS: "签名方法", "Sign methods";
@@ -71,7 +71,7 @@ messages! {
     SUM: "保额（元）", "Sum insured (yuan)";
     PREMIUM: "保费（元）", "Premium (yuan)";
     CURRENCIES: "币种", "Currencies";
-    SOLD_BY: "可售伙伴", "Sold by";
+    SOLD_BY: "可售合作方", "Sold by";
     DISCREPANCY: "追缴金额不符", "Recovery discrepancy";
     RECORD: "记录", "record";
     REFUSE: "拒绝", "refuse";

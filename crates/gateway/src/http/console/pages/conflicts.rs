@@ -33,7 +33,7 @@ messages! {
     AT: "时间", "Time";
     INTERFACE: "接口", "Interface";
     KEY: "幂等号", "Key";
-    CALLER: "来者", "Caller";
+    CALLER: "调用方", "Caller";
     POLICY: "保单", "Policy";
     EMPTY: "没有冲突", "No conflicts";
     EMPTY_HINT: "平台重试时内容一致，就不会出现在这里。", "Retries whose content is the same do not appear here.";

@@ -39,6 +39,7 @@ messages! {
     STATE: "状态", "State";
     KIND: "种类", "Kind";
     SUBJECT: "主题", "Subject";
+    NOTICE: "通知与主题", "Notice and subject";
     PARTNER: "发往", "To";
     QUEUED: "入队时间", "Queued";
     ATTEMPTS: "次数", "Attempts";
@@ -211,24 +212,26 @@ fn lists(view: &View, wanted: &Wanted, found: &Found) -> Markup {
 }
 
 fn table(view: &View, name: &str, notices: &[NoticeRecord]) -> Markup {
-    let columns = [NUMBER, STATE, KIND, SUBJECT, PARTNER, QUEUED, ATTEMPTS, LAST].map(|column| view.t(column));
+    let columns = [NUMBER, STATE, NOTICE, PARTNER, QUEUED, ATTEMPTS, LAST].map(|column| view.t(column));
     let rows = html! { @for notice in notices { (row(view, &columns, notice)) } };
     parts::table(name, &columns, &rows)
 }
 
-fn row(view: &View, columns: &[&str; 8], notice: &NoticeRecord) -> Markup {
-    let [number, state, kind, subject, partner, queued, attempts, last] = columns;
+fn row(view: &View, columns: &[&str; 7], notice: &NoticeRecord) -> Markup {
+    let [number, state, what, partner, queued, attempts, last] = columns;
     let address = format!("{PATH}/{}", notice.id);
     html! {
         tr data-open=(address) {
             td data-label=(number) { a href=(address) { "#" (notice.id) } }
             td data-label=(state) { (standing(view, notice)) }
-            td data-label=(kind) { (kind_name(view, &notice.kind)) }
-            td.subject data-label=(subject) { (subject_code(&notice.subject)) }
+            td.subject data-label=(what) {
+                (kind_name(view, &notice.kind))
+                span.below { (subject_code(&notice.subject)) }
+            }
             td data-label=(partner) { (notice.partner) }
             td data-label=(queued) { (parts::short_time(notice.created_at, view.now)) }
             td.number data-label=(attempts) { (notice.attempts) }
-            td.wrap data-label=(last) { @if let Some((_, detail)) = &notice.last { (detail) } }
+            td.detail data-label=(last) { @if let Some((_, detail)) = &notice.last { (detail) } }
         }
     }
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use baoqiao_domain::policy::Policy;
 
-use super::deliveries::kind_label;
+use super::deliveries::{kind_label, state_chip};
 use crate::http::console::Console;
 use crate::http::console::access::{Visit, need};
 use crate::http::console::failure::Failure;
@@ -24,14 +24,14 @@ use crate::http::console::icons::Icon;
 use crate::http::console::language::messages;
 use crate::http::console::layout::{self, Place, form_token};
 use crate::http::console::order::Order;
-use crate::http::console::parts::{self, Tone, chip, code, notice};
+use crate::http::console::parts::{self, Tone, code, notice};
 use crate::http::console::sign_in::to;
 use crate::http::console::ticket::Ticket;
-use crate::http::console::traffic::interface_name;
+use crate::http::console::traffic::{interface_name, verdict_chip};
 use crate::http::console::view::View;
 use crate::ledger::finding::StageRecord;
 use crate::ledger::lists::MessageRecord;
-use crate::outbox::store::{NoticeRecord, NoticeState};
+use crate::outbox::store::NoticeRecord;
 use search::{Found, MOST, search};
 
 messages! {
@@ -61,14 +61,6 @@ messages! {
     NOTICE: "通知", "Notice";
     SUBJECT: "对象", "Subject";
     STATE: "状态", "State";
-    ACCEPTED: "已受理", "Accepted";
-    REPLAYED: "重复答复", "Answered again";
-    CONFLICTING: "幂等冲突", "Conflict";
-    REFUSED: "已拒绝", "Refused";
-    PENDING: "待投递", "Waiting";
-    DELIVERED: "已送达", "Delivered";
-    DEAD: "停止重试", "Given up";
-    SKIPPED: "已跳过", "Skipped";
 }
 
 const PATH: &str = "/console/find";
@@ -159,29 +151,6 @@ fn policies(view: &View, policies: &[Policy]) -> Markup {
     parts::card(view.t(POLICIES), &table)
 }
 
-/// How a message ended, and what the reader should make of it.
-pub(super) fn verdict(view: &View, verdict: &str) -> Markup {
-    let (tone, text) = match verdict {
-        "accepted" => (Tone::Good, view.t(ACCEPTED)),
-        "replayed" => (Tone::Info, view.t(REPLAYED)),
-        "conflicting" => (Tone::Bad, view.t(CONFLICTING)),
-        "refused" => (Tone::Warn, view.t(REFUSED)),
-        other => (Tone::Quiet, other),
-    };
-    chip(tone, text)
-}
-
-/// Where a notice stands, and what the reader should make of it.
-pub(super) fn notice_state(view: &View, state: NoticeState) -> Markup {
-    let (tone, message) = match state {
-        NoticeState::Pending => (Tone::Info, PENDING),
-        NoticeState::Delivered => (Tone::Good, DELIVERED),
-        NoticeState::Dead => (Tone::Bad, DEAD),
-        NoticeState::Skipped => (Tone::Quiet, SKIPPED),
-    };
-    chip(tone, view.t(message))
-}
-
 fn message_table(view: &View, messages: &[MessageRecord]) -> Markup {
     let columns = [MESSAGE, AT, INTERFACE, CALLER, VERDICT, POLICY].map(|column| view.t(column));
     let [number, at, interface, caller, ended, policy] = columns;
@@ -194,7 +163,7 @@ fn message_table(view: &View, messages: &[MessageRecord]) -> Markup {
                 td data-label=(interface) { (interface_name(view, message.scope.as_deref(), &message.channel)) }
                 td data-label=(caller) { (message.caller) }
                 td data-label=(ended) {
-                    (verdict(view, &message.verdict))
+                    (verdict_chip(view, &message.verdict))
                     @if let Some(refusal) = &message.code { " " (code(refusal)) }
                 }
                 td data-label=(policy) {
@@ -234,7 +203,7 @@ fn notice_table(view: &View, notices: &[NoticeRecord]) -> Markup {
             tr data-open=(address) {
                 td data-label=(number) { a href=(address) { (notice.id) } " " span.muted { (kind_label(view, &notice.kind)) } }
                 td data-label=(subject) { (code(&notice.subject)) }
-                td data-label=(state) { (notice_state(view, notice.state)) }
+                td data-label=(state) { (state_chip(view, notice.state)) }
                 td data-label=(at) { (parts::time(notice.created_at)) }
             }
         }

@@ -28,7 +28,7 @@ use crate::http::console::trial::{Charset, Checked, Sent, Trial, Untried};
 use crate::http::console::view::View;
 
 messages! {
-    BACK: "渠道与产品", "Channels and products";
+    BACK: "渠道与产品", "Channels";
     METHOD: "方法名", "Method";
     PATH_NAME: "路径", "Path";
     SCOPE: "代号", "Id";
@@ -56,7 +56,7 @@ messages! {
     ROLE_NEEDED: "试发需要操作员角色。", "Trying it needs the role of an operator.";
     WOULD_PASS: "校验通过：作为幂等号 {} 的首次报文会被受理。", "It passes: as the first message under the key {} it would be accepted.";
     WOULD_FAIL: "会被拒绝：{} {}", "It would be refused: {} {}";
-    NO_CALLER: "没有这样的来者，或该接口没有配置方法名。", "There is no such caller, or the interface has no method name.";
+    NO_CALLER: "没有这样的调用方，或该接口没有配置方法名。", "There is no such caller, or the interface has no method name.";
     NOT_IN_CHARSET: "报文体中有 GBK 没有的字符。", "The body has a character that GBK lacks.";
     NO_REASON: "没有发送：请填写事由。", "Nothing was sent: please give a reason.";
     ANSWER: "应答（HTTP {}）", "Answer (HTTP {})";

@@ -31,7 +31,7 @@ messages! {
     BACK: "全部报文", "All messages";
     AT: "收到时间", "Received";
     INTERFACE: "接口", "Interface";
-    CALLER: "来者", "Caller";
+    CALLER: "调用方", "Caller";
     PEER: "来源地址", "From";
     KEY: "幂等号", "Key";
     CODE: "拒绝码", "Code";

@@ -29,7 +29,7 @@ use crate::ledger::store::Verdict;
 
 messages! {
     LEAD: "平台与渠道发来的每一条报文及应答。新报文自动出现。", "Every message of platforms and sources, with its answer. New ones appear by themselves.";
-    KNOWN: "已知来者", "Known callers";
+    KNOWN: "已知调用方", "Known callers";
     STRANGERS: "陌生来者", "Strangers";
     PASTED: "解释一条 curl 命令", "Explain a curl command";
     TABS: "报文种类", "Kinds of messages";
@@ -40,7 +40,7 @@ messages! {
     CODE: "拒绝码", "Code";
     KEY: "幂等号", "Key";
     POLICY: "保单", "Policy";
-    CALLER: "来者", "Caller";
+    CALLER: "调用方", "Caller";
     SINCE: "起（北京时间）", "From (GMT+8)";
     UNTIL: "止", "To";
     ANY: "全部", "Any";

@@ -26,7 +26,7 @@ use crate::http::console::traffic::said;
 use crate::http::console::view::View;
 
 messages! {
-    BACK: "渠道与产品", "Channels and products";
+    BACK: "渠道与产品", "Channels";
     KIND: "代号", "Id";
     METHOD: "方法名", "Method";
     EXAMPLES: "示例", "Examples";

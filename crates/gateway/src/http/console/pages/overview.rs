@@ -30,13 +30,13 @@ messages! {
     ATTENTION: "需要处理", "Needs you now";
     ALL_WELL: "没有需要人工处理的事项", "Nothing needs you now";
     UNWRITABLE: "台账无法写入，平台的调用正被答复“请重试”", "The ledger cannot be written: platforms are told to try again";
-    DEAD: "{} 条通知已停止重试，排在其后的通知也在等待", "{} notices were given up, and what is behind them waits";
+    DEAD: "{} 条通知成了死信，不再重试；同主题的后续通知也在等待", "Dead letters: {}. They are not tried again, and what is behind them waits";
     LATE: "有通知已等待 {} 仍未送达", "A notice has waited for {}";
-    CONFLICTS: "24 小时内 {} 次幂等冲突：同一幂等号，内容不同", "{} conflicts in 24 hours: one identifier, different content";
-    UNMATCHED: "24 小时内 {} 笔追缴没有对应的保单", "{} recoveries in 24 hours belong to no policy";
-    DISCREPANT: "24 小时内 {} 笔追缴的金额对不上", "{} recoveries in 24 hours have amounts that disagree";
+    CONFLICTS: "24 小时内 {} 次幂等冲突：同一幂等号，内容不同", "Conflicts in 24 hours (one identifier, different content): {}";
+    UNMATCHED: "24 小时内 {} 笔追缴没有对应的保单", "Recoveries in 24 hours that belong to no policy: {}";
+    DISCREPANT: "24 小时内 {} 笔追缴的金额对不上", "Recoveries in 24 hours whose amounts disagree: {}";
     REFUSING: "{} 最近一小时有 {} 的调用未成功", "{}: {} of the last hour's calls failed";
-    DISBELIEVED: "最近一小时 {} 次调用验签未通过", "{} calls of the last hour were not believed";
+    DISBELIEVED: "最近一小时 {} 次调用验签未通过", "Calls of the last hour that were not believed: {}";
     LATEST: "最近出单", "Latest policies";
     NO_POLICIES: "还没有保单", "There are no policies yet";
     NO_POLICIES_HINT: "平台的第一次出单成功后会出现在这里。本机试跑：baoqiao demo", "The first one that a platform has issued appears here. To try it on this machine: baoqiao demo";

@@ -293,7 +293,8 @@ fn document_card(view: &View, number: &PolicyNumber, story: &Story) -> Markup {
     html! {
         section.card #document {
             h2 { (view.t(DOCUMENT)) }
-            p.muted { (view.t(DOCUMENT_HIDDEN)) " " (made) }
+            p.muted { (view.t(DOCUMENT_HIDDEN)) }
+            p.muted { (made) }
             @if view.may(Role::Operator) {
                 p {
                     (question(view, &Question {

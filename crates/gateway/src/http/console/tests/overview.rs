@@ -31,7 +31,7 @@ async fn what_was_issued_today_is_told_and_leads_to_the_policies() {
     world.issue("03", json!({})).await;
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console").await;
-    page.says("<p class=\"tile-value\">2</p>").says("13.36<span class=\"unit\"> 元</span>");
+    page.says("<p class=\"tile-value\">2</p>").says("<p class=\"tile-value\">13.36</p>");
     page.says(&format!("data-open=\"/console/policies/{number}\""));
 }
 
@@ -67,9 +67,9 @@ async fn what_a_person_must_look_at_is_told_first() {
     world.kill_a_notice("policy:P1");
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console").await;
-    page.says("24 小时内 1 次幂等冲突").says("1 条通知已停止重试").says("href=\"/console/conflicts\"");
+    page.says("24 小时内 1 次幂等冲突").says("1 条通知成了死信").says("href=\"/console/conflicts\"");
     world.advance(SignedDuration::from_hours(25));
-    viewer.signed_in_again("viewer").await.get("/console").await.says_not("幂等冲突：").says("停止重试");
+    viewer.signed_in_again("viewer").await.get("/console").await.says_not("幂等冲突：").says("成了死信");
 }
 
 #[tokio::test(start_paused = true)]

@@ -146,7 +146,7 @@ async fn what_was_sent_is_sent_again_for_a_reason() {
     let path = format!("/console/policies/{number}");
     let notice = world.kill_a_notice(&format!("policy:{number}")).to_string();
     let mut operator = world.signed_in("operator").await;
-    operator.get(&path).await.says("停止重试").says("第 1 次投递通知").says(&format!("id=\"resend-{notice}\""));
+    operator.get(&path).await.says("死信").says("第 1 次投递通知").says(&format!("id=\"resend-{notice}\""));
     let resend = format!("{path}/resend");
     let form = [("reason", "平台已修复"), ("notice", notice.as_str())];
     assert_eq!(

@@ -296,7 +296,7 @@ async fn an_interface_tells_its_fields_and_is_tried() {
     assert_eq!(rows(&viewer.get("/console/messages").await.text), 1);
     post(vec![("caller", "nobody".to_owned()), ("body", "{}".to_owned()), ("mode", "check".to_owned())])
         .await
-        .says("没有这样的来者");
+        .says("没有这样的调用方");
 }
 
 #[tokio::test]

@@ -15,8 +15,7 @@ use crate::statistics::{Bin, Calls, HourFigures, InterfaceFigures, Snapshot};
 
 messages! {
     TODAY: "今日出单", "Issued today";
-    PREMIUM: "今日保费", "Premium today";
-    YUAN: "元", "CNY";
+    PREMIUM: "今日保费（元）", "Premium today (CNY)";
     SUCCESS: "成功率", "Success";
     LAST_HOUR: "最近一小时", "last hour";
     CALLS: "{} 次", "{} calls";
@@ -25,12 +24,12 @@ messages! {
     BACKLOG: "待投递通知", "Notices waiting";
     OLDEST: "最早的已等 {}", "the oldest for {}";
     NONE_WAITS: "没有积压", "none behind";
-    DEAD: "停止重试", "Given up";
+    DEAD: "死信", "Dead letters";
     NO_DEAD: "没有", "none";
     NEED_PERSON: "等待人工", "wait for a person";
     COUNTING: "正在统计…", "counting…";
     AS_OF: "截至 {}", "as of {}";
-    SINCE_MIDNIGHT: "自零点（GMT+8）", "since midnight (GMT+8)";
+    SINCE_MIDNIGHT: "自零点（GMT+8）", "since 0:00 GMT+8";
     CHART_ISSUED: "24 小时出单量，按小时", "Policies issued in 24 hours, by the hour";
     CHART_ISSUED_BAR: "{} 起：{} 单，保费 {} 元", "from {}: {} policies, premium {} CNY";
     CHART_CALLS: "24 小时调用量，按半小时", "Calls in 24 hours, by the half hour";
@@ -89,7 +88,7 @@ pub(super) fn tiles(view: &View, snapshot: &Snapshot) -> Markup {
     let dead = if backlog.dead.count > 0 { view.t(NEED_PERSON) } else { view.t(NO_DEAD) };
     let success = words::share(hour.succeeded(), hour.total()).map_or_else(dash, text);
     let p50 = slowest.map_or_else(|| view.t(LAST_HOUR).to_owned(), |(_, p50)| view.with(P50, &[&words::took(p50)]));
-    let premium = html! { (issued.today_premium.grouped()) span.unit { " " (view.t(YUAN)) } };
+    let premium = html! { (issued.today_premium.grouped()) };
     html! {
         section.tiles {
             (tile(view.t(TODAY), &html! { (words::count(issued.today_count)) }, &issued_hint))

@@ -16,10 +16,9 @@ use crate::http::console::Console;
 use crate::http::console::failure::Failure;
 use crate::http::console::language::{Message, messages};
 use crate::http::console::pages::audit;
-use crate::http::console::pages::deliveries::kind_label;
-use crate::http::console::pages::find::{notice_state, verdict};
+use crate::http::console::pages::deliveries::{kind_label, state_chip};
 use crate::http::console::parts::{self, Tone, chip};
-use crate::http::console::traffic::interface_name;
+use crate::http::console::traffic::{interface_name, verdict_chip};
 use crate::http::console::view::View;
 use crate::ledger::lists::{EndingRecord, MessageFilter, MessageRecord, RecoveryFilter, RecoveryRecord};
 use crate::outbox::store::{AttemptRecord, AttemptVerdict, Filter, NoticeRecord};
@@ -46,7 +45,7 @@ messages! {
     DELIVERED: "已送达", "taken";
     RETRY: "稍后重试", "to be tried again";
     SLOW_DOWN: "对方限流", "too fast for them";
-    DEAD: "停止重试", "given up";
+    DEAD: "死信", "dead";
     LOST: "结果不明", "no word of how it ended";
     MADE: "首次生成电子保单", "Document first made";
     NOW: "现在：", "now:";
@@ -141,7 +140,7 @@ impl Event {
 fn message(view: &View, message: &MessageRecord) -> Event {
     let from = view.with(FROM, &[&message.caller, &message.peer]);
     let detail = html! {
-        (verdict(view, &message.verdict)) " "
+        (verdict_chip(view, &message.verdict)) " "
         @if let Some(refusal) = &message.code { (parts::code(refusal)) " " }
         span.muted { (interface_name(view, message.scope.as_deref(), &message.channel)) " · " (from) }
     };
@@ -192,7 +191,7 @@ fn notice(
 ) -> Vec<Event> {
     let standing = html! {
         @if is_now {
-            span.muted { (view.t(NOW)) } " " (notice_state(view, notice.state))
+            span.muted { (view.t(NOW)) } " " (state_chip(view, notice.state))
             @if view.may(Role::Operator) { " " (resend_question(view, number, notice.id)) }
         }
     };
