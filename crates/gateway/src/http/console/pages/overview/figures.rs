@@ -15,7 +15,7 @@ use crate::statistics::{Bin, Calls, HourFigures, InterfaceFigures, Snapshot};
 
 messages! {
     TODAY: "今日出单", "Issued today";
-    PREMIUM: "今日保费（元）", "Premium today (CNY)";
+    PREMIUM: "今日保费（元）", "Premium (CNY)";
     SUCCESS: "成功率", "Success";
     LAST_HOUR: "最近一小时", "last hour";
     CALLS: "{} 次", "{} calls";
