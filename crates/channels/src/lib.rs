@@ -28,3 +28,19 @@ pub const CHANNELS: &[&dyn Channel] = &[&qimen::Qimen, &avatar::Avatar];
 
 /// Every interface by which the gateway calls platforms: one for each kind of notice.
 pub const OUTBOUND: &[&dyn Outbound] = &[&top::SurrenderSync, &top::AuctionResult, &webhook::Webhook];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_interface_has_a_name_of_its_own_in_both_languages() {
+        let inbound = CHANNELS.iter().flat_map(|channel| channel.interfaces()).map(|interface| interface.label());
+        let labels: Vec<_> = inbound.chain(OUTBOUND.iter().map(|interface| interface.label())).collect();
+        assert!(labels.iter().all(|label| label.en.is_ascii() && !label.zh.is_ascii()), "{labels:?}");
+        let names: BTreeSet<_> = labels.iter().flat_map(|label| [label.zh, label.en]).collect();
+        assert_eq!(names.len(), 2 * labels.len(), "{labels:?}");
+    }
+}

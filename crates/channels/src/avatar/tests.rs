@@ -68,6 +68,14 @@ fn the_example_as_printed_is_read_with_all_its_refund_fields() {
 }
 
 #[test]
+fn whoever_knows_the_order_number_finds_the_key() {
+    let decoded = decode(&raw(EXAMPLE)).unwrap();
+    let access = access(&[]);
+    let keys = rescission_notice::RescissionNotice.keys_named("QS221219154313290T12K25", &Avatar.callers(&access));
+    assert!(keys.contains(&decoded.key), "{keys:?}");
+}
+
+#[test]
 fn a_retry_has_a_new_uuid_and_time_and_the_same_content() {
     let first = decode(&raw(EXAMPLE)).unwrap();
     let retry = EXAMPLE.replace("b5c9c977", "b5c9c978").replace("15: 44: 21", "15:44:51");

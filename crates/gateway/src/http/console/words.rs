@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use baoqiao_domain::money::Amount;
 use jiff::SignedDuration;
 
 use super::language::messages;
@@ -26,6 +27,11 @@ pub(super) fn count(count: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// An amount as the ledger has it, as people read it.
+pub(super) fn grouped(amount: &str) -> String {
+    amount.parse::<Amount>().map_or_else(|_| amount.to_owned(), Amount::grouped)
 }
 
 /// A count that stopped at a limit.

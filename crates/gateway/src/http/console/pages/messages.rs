@@ -229,7 +229,9 @@ fn row(view: &View, columns: &[&str; 6], message: &MessageRecord) -> Markup {
 }
 
 fn filter_form(view: &View, console: &Console, wanted: &Wanted) -> Markup {
-    let channels = CHANNELS.iter().map(|channel| (channel.name(), channel.name()));
+    // Orders of the insurer's own systems and of people are messages, too.
+    let channels = CHANNELS.iter().map(|channel| channel.name()).chain(["api", "console"]);
+    let channels = channels.map(|channel| (channel, channel));
     let scopes = scopes().map(|(scope, label)| (scope, view.label(label)));
     let verdicts = Verdict::ALL.map(|one| (one.as_str(), view.t(verdict(one).1)));
     let codes = RefusalCode::ALL.map(|code| (code.as_str(), code.as_str()));

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::routing::get;
-use baoqiao_domain::money::Amount;
 use baoqiao_domain::recovery::Unmatched;
 use maud::{Markup, html};
 use serde::Deserialize;
@@ -20,6 +19,7 @@ use crate::http::console::language::{Message, messages};
 use crate::http::console::layout::{self, Place};
 use crate::http::console::parts::{self, Tone, chip};
 use crate::http::console::view::View;
+use crate::http::console::words::grouped;
 use crate::ledger::lists::{RecoveryFilter, RecoveryRecord, Slice};
 
 messages! {
@@ -152,11 +152,6 @@ fn row(view: &View, columns: &[&str; 6], recovery: &RecoveryRecord) -> Markup {
             td data-label=(partner) { (recovery.partner) }
         }
     }
-}
-
-/// An amount as the ledger has it, as people read it.
-fn grouped(amount: &str) -> String {
-    amount.parse::<Amount>().map_or_else(|_| amount.to_owned(), Amount::grouped)
 }
 
 /// Where a recovery disagrees with itself, as the ledger keeps it.

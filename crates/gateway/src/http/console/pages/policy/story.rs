@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 
 use baoqiao_domain::issuing::PolicyApplication;
-use baoqiao_domain::money::Amount;
 use baoqiao_domain::policy::Policy;
 use baoqiao_domain::policy_number::PolicyNumber;
 
@@ -20,6 +19,7 @@ use crate::http::console::pages::deliveries::{kind_label, state_chip};
 use crate::http::console::parts::{self, Tone, chip};
 use crate::http::console::traffic::{interface_name, verdict_chip};
 use crate::http::console::view::View;
+use crate::http::console::words::grouped;
 use crate::ledger::lists::{EndingRecord, MessageFilter, MessageRecord, RecoveryFilter, RecoveryRecord};
 use crate::outbox::store::{AttemptRecord, AttemptVerdict, Filter, NoticeRecord};
 use crate::vault::Purpose;
@@ -146,11 +146,6 @@ fn message(view: &View, message: &MessageRecord) -> Event {
     };
     let title = view.with(MESSAGE, &[&message.id]);
     Event::new(message.received_at, 0, Tone::Quiet, title, detail).linked(format!("/console/messages/{}", message.id))
-}
-
-/// An amount as the ledger has it, as people read it.
-fn grouped(amount: &str) -> String {
-    amount.parse::<Amount>().map_or_else(|_| amount.to_owned(), Amount::grouped)
 }
 
 fn recovery(view: &View, recovery: &RecoveryRecord) -> Event {
