@@ -7,15 +7,9 @@ use baoqiao_domain::policy::Policy;
 use baoqiao_domain::policy_number::PolicyNumber;
 use baoqiao_domain::recovery::{RecordedRecovery, Unmatched};
 
+use super::people;
 use super::rows::{millis, to_json};
 use crate::ledger::store::AcceptedRow;
-
-/// How many policies share a segment of the blind index, as a power of two.
-///
-/// A segment's pages are what a batch scatters its digests over, each of them written to the log: with some thirty pages,
-/// a batch shares them. A search looks once into each segment, five thousand of them at ten million policies. The number
-/// of a segment only ever gets larger by a smaller power, so that rows written under another one are found all the same.
-pub(super) const SEGMENT_BITS: u32 = 11;
 
 /// Writes one change of an accepted message.
 pub(super) fn write(transaction: &Transaction<'_>, row: &AcceptedRow, change: &Change) -> rusqlite::Result<()> {
@@ -23,7 +17,7 @@ pub(super) fn write(transaction: &Transaction<'_>, row: &AcceptedRow, change: &C
     match change {
         Change::PolicyIssued(policy) => {
             write_policy(transaction, row, policy)?;
-            write_people(transaction, row, policy)
+            people::write(transaction, &policy.number, &row.people)
         }
         Change::RecoveryRecorded(recorded) => write_recovery(transaction, message_id, recorded),
         Change::PolicyEnded(ending) => write_ending(transaction, message_id, ending),
@@ -53,17 +47,6 @@ fn write_policy(transaction: &Transaction<'_>, row: &AcceptedRow, policy: &Polic
         policy.state.as_str(),
         row.answer.message_id,
     ])?;
-    Ok(())
-}
-
-fn write_people(transaction: &Transaction<'_>, row: &AcceptedRow, policy: &Policy) -> rusqlite::Result<()> {
-    let sequence = policy.number.sequence();
-    let insert = "INSERT OR IGNORE INTO people (segment, digest, policy_sequence) VALUES (?, ?, ?)";
-    let mut statement = transaction.prepare_cached(insert)?;
-    for person in &row.people {
-        let segment = sequence >> SEGMENT_BITS;
-        statement.execute(params![segment, person.0, sequence])?;
-    }
     Ok(())
 }
 

@@ -16,6 +16,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0008_deliveries.sql"),
     include_str!("migrations/0009_figures.sql"),
     include_str!("migrations/0010_provider.sql"),
+    include_str!("migrations/0011_fresh_people.sql"),
 ];
 
 /// Brings the schema up to date.

@@ -11,6 +11,7 @@ mod load;
 mod migrations;
 mod names;
 mod outbox;
+mod people;
 mod reader;
 mod resends;
 mod retention;

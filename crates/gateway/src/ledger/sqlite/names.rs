@@ -2,8 +2,8 @@
 
 use rusqlite::params;
 
-use super::changes::SEGMENT_BITS;
 use super::console::SqliteConsole;
+use super::people::SEGMENT_BITS;
 use crate::ledger::names::{NameIndex, Unnamed};
 use crate::ledger::store::StoreError;
 use crate::vault::{BlindIndex, Sealed};

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use baoqiao_domain::policy_number::PolicyNumber;
 
-use super::changes::SEGMENT_BITS;
+use super::people::SEGMENT_BITS;
 use super::rows::{POLICY_COLUMNS, instant, policy_record};
 use super::{BUSY_TIMEOUT, StoreError, failed, none_if_no_row};
 use crate::ledger::store::{DocumentRow, PolicyRecord, Reader};
@@ -80,8 +80,9 @@ impl Reader for SqliteReader {
                UNION ALL SELECT segment - 1 FROM segments WHERE segment > 0) \
              SELECT {POLICY_COLUMNS} FROM ( \
                SELECT i.policy_sequence FROM segments s \
-               CROSS JOIN people i ON i.segment = s.segment AND i.digest = ? \
-               ORDER BY i.policy_sequence DESC LIMIT ?) newest \
+               CROSS JOIN people i ON i.segment = s.segment AND i.digest = ?1 \
+               UNION SELECT policy_sequence FROM fresh_people WHERE instr(digests, ?1) > 0 \
+               ORDER BY policy_sequence DESC LIMIT ?2) newest \
              JOIN policies p ON p.sequence = newest.policy_sequence \
              JOIN answers a ON a.message_id = p.content_id \
              ORDER BY p.sequence DESC"

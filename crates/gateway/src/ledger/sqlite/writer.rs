@@ -6,6 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use baoqiao_domain::policy_number::PolicyNumber;
 
 use super::outbox::{Gate, queue};
+use super::people::Indexer;
 use super::rows::{millis, to_json};
 use super::{PAGE_BYTES, changes, failed, load};
 use crate::ledger::store::{
@@ -20,11 +21,12 @@ const PROBE_BYTES: u32 = 16 * PAGE_BYTES;
 pub struct SqliteStore {
     connection: Connection,
     gate: Gate,
+    indexer: Indexer,
 }
 
 impl SqliteStore {
     pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, gate: Gate::default() }
+        Self { connection, gate: Gate::default(), indexer: Indexer::default() }
     }
 
     /// What other connections of this process that write have to pass.
@@ -56,9 +58,20 @@ impl Store for SqliteStore {
         let _turn = self.gate.enter();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
         let loaded = load::wanted(&transaction, wanted).map_err(sql)?;
-        write(&transaction, &decide(loaded)?).map_err(sql)?;
-        transaction.commit().map_err(sql)
+        let writes = decide(loaded)?;
+        write(&transaction, &writes).map_err(sql)?;
+        let (policies, digests) = named(&writes);
+        let indexed = self.indexer.step(&transaction, policies, digests).map_err(sql)?;
+        transaction.commit().map_err(sql)?;
+        self.indexer.note(&indexed);
+        Ok(())
     }
+}
+
+/// How many policies the batch brings whose parties are to be found, and by how many digests.
+fn named(writes: &Writes) -> (u64, usize) {
+    let digests = writes.accepted.iter().map(|row| row.people.len()).filter(|digests| *digests > 0);
+    digests.fold((0, 0), |(policies, all), digests| (policies + 1, all + digests))
 }
 
 fn write(transaction: &Transaction<'_>, writes: &Writes) -> rusqlite::Result<()> {
