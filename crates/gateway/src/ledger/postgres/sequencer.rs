@@ -31,6 +31,9 @@ use crate::outbox::store::NoticeRow;
 const TURN: i64 = 2_000;
 /// How long events of other gateways may go unnoticed.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// Between two turns that both find something: under load a turn for each batch would cost the database as much as the
+/// batches do.
+const PACE: Duration = Duration::from_millis(40);
 /// The bucket of the feed's own tables and of the endpoints' queues.
 const FEED_BUCKET: i16 = 0;
 
@@ -143,7 +146,8 @@ impl Sequencer {
                     Err(error) => tracing::error!(%error, "events cannot be ordered"),
                 }
             }
-            if turned.as_ref().is_ok_and(|turned| turned.has_grown) {
+            let has_grown = turned.as_ref().is_ok_and(|turned| turned.has_grown);
+            if has_grown {
                 feed.announce();
             }
             if turned.as_ref().is_ok_and(|turned| turned.has_notices) {
@@ -151,6 +155,11 @@ impl Sequencer {
             }
             if turned.is_ok_and(|turned| turned.is_full) {
                 continue;
+            }
+            let pace = if has_grown { PACE } else { Duration::ZERO };
+            tokio::select! {
+                () = &mut stop => return,
+                () = tokio::time::sleep(pace) => {}
             }
             tokio::select! {
                 () = &mut stop => return,

@@ -29,7 +29,9 @@ const LIMITS: [&str; 4] = [
     "SET default_transaction_isolation = 'read committed'",
 ];
 /// Batches look up their few rows by key. A table that was empty when a statement was planned would be read whole.
-const BY_KEY: [&str; 3] = ["SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off"];
+/// Where there is no other way than to read one, it is short, and its forbidding price no reason to compile the statement.
+const BY_KEY: [&str; 4] =
+    ["SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off", "SET jit = off"];
 /// Nothing is answered before it is durable, whatever the database's or the role's own setting; one that waits for a
 /// standby as well stays as it is.
 const SYNCED: [&str; 1] =

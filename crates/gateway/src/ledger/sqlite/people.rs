@@ -1,7 +1,7 @@
 //! The blind index: by which digest of a person which policy is found.
 //!
 //! Digests are in no order. Each put into its place at once would touch a page of its own, written to the log whole:
-//! among 2,048 policies five digests a policy made a third of all that was logged. So a policy's digests first lie
+//! 18 pages for a batch of 32 policies, with segments of 2,048. So a policy's digests first lie
 //! together in one row, at the end of a table; when a segment's worth of rows has come together they are sorted, and
 //! go into the index in that order, a few with each batch. That costs each page once, and no batch waits for it long.
 //! (Issuing became 10 % faster; `docs/performance.md` has the figures.)
