@@ -167,7 +167,7 @@ mod tests {
                 people.extend((sequence % 10 == 0).then_some(regular));
                 write(&transaction, &number(sequence), &people).unwrap();
             }
-            let indexed = indexer.step(&transaction, count, 2 * usize::try_from(count).unwrap()).unwrap();
+            let step = indexer.step(&transaction, count, 2 * usize::try_from(count).unwrap()).unwrap();
             match rng.u8(..20) {
                 // The commit fails, and the messages come again.
                 0 => {
@@ -181,7 +181,7 @@ mod tests {
                 }
                 _ => {
                     transaction.commit().unwrap();
-                    indexer.note(&indexed);
+                    indexer.note(&step);
                 }
             }
             if sequence > 0 {
