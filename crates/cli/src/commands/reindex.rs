@@ -8,6 +8,7 @@ use baoqiao_gateway::ledger::names::{NameIndex, NamingError, name_next};
 use baoqiao_gateway::vault::Vault;
 
 use super::load_config;
+use super::values::print;
 use crate::failure::Outcome;
 
 /// Put the names of older policies' parties into the blind index
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     // Whoever goes through a ledger makes none by it.
     open_for_reading(&config)?;
     let (index, vault) = open_names(&config)?;
-    print(&told(all(&*index, &vault)?));
+    print(&told(all(&*index, &vault)?))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -50,9 +51,4 @@ fn told(done: usize) -> String {
         1 => "1 policy is now found by the names of its parties\n".to_owned(),
         done => format!("{done} policies are now found by the names of their parties\n"),
     }
-}
-
-#[allow(clippy::print_stdout, reason = "the command's output")]
-fn print(text: &str) {
-    print!("{text}");
 }

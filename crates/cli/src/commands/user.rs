@@ -14,6 +14,7 @@ use baoqiao_gateway::console::store::{ConsoleStore, User, UserChange, any_user_n
 use baoqiao_gateway::gateway::open_console;
 
 use super::load_config;
+use super::values::print;
 use crate::failure::{Failure, Outcome};
 
 /// Add and change those who may sign in to the console
@@ -119,7 +120,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
             Err(refused) => (false, refused),
         },
     };
-    print(&text);
+    print(&text)?;
     Ok(if done { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -239,11 +240,6 @@ fn list(store: &dyn ConsoleStore) -> Result<String, Failure> {
         let _ = writeln!(text, "{}  {}  {state}  last sign-in {last}{provider}", user.name, user.role.as_str());
     }
     Ok(text)
-}
-
-#[allow(clippy::print_stdout, reason = "the command's output")]
-fn print(text: &str) {
-    print!("{text}");
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 //! A list is read in slices. A slice may hold fewer rows than were asked for, even none, and still go on: a filter that
 //! fits one row in a million must not make one call read a million rows. It has ended when there is no `next`.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 
 use baoqiao_domain::policy::{Policy, PolicyState};
@@ -33,6 +36,35 @@ pub struct PolicyPlace {
     /// Its sequence.
     pub sequence: u64,
 }
+
+/// Writes places as two numbers with a comma between them, and reads them back.
+macro_rules! place_as_text {
+    ($place:ident { $first:ident, $second:ident }) => {
+        impl fmt::Display for $place {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{},{}", self.$first, self.$second)
+            }
+        }
+
+        impl FromStr for $place {
+            type Err = NotAPlace;
+
+            fn from_str(text: &str) -> Result<Self, NotAPlace> {
+                let (first, second) = text.split_once(',').ok_or(NotAPlace)?;
+                let ($first, $second) = (first.parse().map_err(|_| NotAPlace)?, second.parse().map_err(|_| NotAPlace)?);
+                Ok(Self { $first, $second })
+            }
+        }
+    };
+}
+
+/// A text that is no place in that list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in the list")]
+pub struct NotAPlace;
+
+place_as_text!(PolicyPlace { issued_ms, sequence });
+place_as_text!(MessagePlace { received_ms, id });
 
 /// Which policies are meant; what is `None` does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

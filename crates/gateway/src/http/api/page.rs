@@ -1,12 +1,15 @@
 //! Pages of a list, and the opaque cursors between them.
 
+use std::fmt::Display;
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parameters::Parameters;
-use crate::ledger::lists::{MessagePlace, PolicyPlace, Slice};
+use crate::ledger::lists::Slice;
 
 /// One page of a list, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -20,72 +23,33 @@ pub(super) struct Page<T> {
 
 impl<T> Page<T> {
     /// The page that a slice of that list is.
-    pub(super) fn of<R, P: Place>(list: &str, slice: Slice<R, P>, view: impl FnMut(R) -> T) -> Self {
-        let next = slice.next.map(|place| encode(list, &place.write()));
+    pub(super) fn of<R, P: Display>(list: &str, slice: Slice<R, P>, view: impl FnMut(R) -> T) -> Self {
+        let next = slice.next.map(|place| encode(list, &place));
         Self { items: slice.items.into_iter().map(view).collect(), next }
     }
 }
 
-/// A place in a list, as text.
-pub(super) trait Place: Sized {
-    /// Writes it.
-    fn write(&self) -> String;
-    /// Reads it.
-    fn read(text: &str) -> Option<Self>;
-}
-
-impl Place for u64 {
-    fn write(&self) -> String {
-        self.to_string()
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-}
-
-impl Place for PolicyPlace {
-    fn write(&self) -> String {
-        format!("{},{}", self.issued_ms, self.sequence)
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let (issued_ms, sequence) = text.split_once(',')?;
-        Some(Self { issued_ms: issued_ms.parse().ok()?, sequence: sequence.parse().ok()? })
-    }
-}
-
-impl Place for MessagePlace {
-    fn write(&self) -> String {
-        format!("{},{}", self.received_ms, self.id)
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let (received_ms, id) = text.split_once(',')?;
-        Some(Self { received_ms: received_ms.parse().ok()?, id: id.parse().ok()? })
-    }
-}
-
-fn encode(list: &str, place: &str) -> String {
+fn encode(list: &str, place: &impl Display) -> String {
     URL_SAFE_NO_PAD.encode(format!("{list}:{place}"))
 }
 
 /// The parameter `cursor` of that list. It tells the place alone: the filter comes with each call again.
-pub(super) fn cursor<P: Place>(parameters: &Parameters, list: &str) -> Option<P> {
+pub(super) fn cursor<P: FromStr>(parameters: &Parameters, list: &str) -> Option<P> {
     parameters.read("cursor", "上一页返回的 next", |text| {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        P::read(decoded.strip_prefix(list)?.strip_prefix(':')?)
+        decoded.strip_prefix(list)?.strip_prefix(':')?.parse().ok()
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::lists::PolicyPlace;
 
     #[test]
     fn a_cursor_fits_its_own_list_only() {
         let place = PolicyPlace { issued_ms: -5, sequence: 7 };
-        let text = encode("policies", &place.write());
+        let text = encode("policies", &place);
         let query = format!("cursor={text}");
         let parameters = || Parameters::of(Some(&query));
         assert_eq!(cursor(&parameters(), "policies"), Some(place));

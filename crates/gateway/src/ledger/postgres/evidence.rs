@@ -97,7 +97,6 @@ async fn answers(session: &Session, after: &Named) -> Result<Vec<(Named, AnswerR
             policy: optional_number(row, 0)?.map(|_| policy(row)).transpose()?,
             message_id: number(row, first + 3)?,
             scope: scope.clone(),
-            key: key.clone(),
             fingerprint: row.try_get(first + 4)?,
             content: sealed(row, first + 5)?,
             outcome: sealed(row, first + 6)?,

@@ -95,7 +95,7 @@ fn page<T>(
 
 fn answers(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, AnswerRow)>> {
     let query = format!(
-        "SELECT {POLICY}, a.message_id, a.scope, a.key, a.fingerprint, a.content, a.outcome, a.policy_sequence \
+        "SELECT {POLICY}, a.message_id, a.scope, a.fingerprint, a.content, a.outcome, a.policy_sequence \
          FROM (SELECT * FROM answers WHERE message_id > ?1 ORDER BY message_id LIMIT ?2) a \
          LEFT JOIN policies p ON p.sequence = a.policy_sequence ORDER BY a.message_id"
     );
@@ -105,11 +105,10 @@ fn answers(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, An
             policy: joined_policy(row)?,
             message_id: row.get(first)?,
             scope: row.get(first + 1)?,
-            key: row.get(first + 2)?,
-            fingerprint: row.get(first + 3)?,
-            content: sealed(row, first + 4)?,
-            outcome: sealed(row, first + 5)?,
-            policy_sequence: row.get(first + 6)?,
+            fingerprint: row.get(first + 2)?,
+            content: sealed(row, first + 3)?,
+            outcome: sealed(row, first + 4)?,
+            policy_sequence: row.get(first + 5)?,
         };
         Ok((row.get(first)?, answer))
     })

@@ -1,4 +1,4 @@
-//! A connection that is lost just when a batch was committed: nobody was told, and it counts all the same.
+//! What is written durably: a commit that nobody heard of, and the attempt to write.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -90,3 +90,16 @@ async fn a_batch_whose_commit_nobody_heard_of_counts_once_and_gives_no_number_tw
     assert_eq!(world.findings(), []);
     world.close().await;
 }
+
+async fn a_probe_writes_as_much_as_a_message_takes(database: Database) {
+    let vault = database.vault();
+    let mut backend = database.open(&vault);
+    off_runtime(move || {
+        let mut stores = backend.stores().unwrap();
+        stores[0].probe().unwrap();
+        stores[0].probe().unwrap();
+    });
+    assert_eq!(database.count("SELECT length(filler) FROM probe"), 16 * 8_192);
+}
+
+on_both_databases! { tokio::test; a_probe_writes_as_much_as_a_message_takes }

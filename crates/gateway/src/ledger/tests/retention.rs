@@ -36,6 +36,13 @@ async fn old_messages_go_and_their_retries_are_answered_as_ever(database: Databa
     let messages = || database.count("SELECT count(*) FROM messages");
     world.sweep(&database, days(3));
     assert_eq!(usize::try_from(messages()).unwrap(), count + 3, "nothing is older than three days");
+    let backend = database.open(&world.vault);
+    let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
+    off_runtime(move || {
+        let mut sweeper = Sweeper::new(backend.retention().unwrap(), clock, days(1));
+        assert!(sweeper.step().unwrap() && sweeper.step().unwrap(), "one step begins, the next forgets a piece");
+    });
+    assert_eq!(usize::try_from(messages()).unwrap(), count + 3 - PIECE, "no step holds issuing up for more");
     world.sweep(&database, days(1));
     assert_eq!(messages(), 1);
     let again = world.submit(json!({})).await;

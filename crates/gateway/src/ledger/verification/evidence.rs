@@ -17,8 +17,6 @@ pub struct AnswerRow {
     pub message_id: u64,
     /// The interface.
     pub scope: String,
-    /// The idempotency key.
-    pub key: String,
     /// The digest of the content, 32 bytes.
     pub fingerprint: Vec<u8>,
     /// The content.

@@ -71,14 +71,14 @@ impl Check<'_> {
     }
 
     fn document(&mut self, row: &DocumentEvidence) {
-        let name = format!("the document of policy sequence {}", row.policy_sequence);
+        let name = || format!("the document of policy sequence {}", row.policy_sequence);
         if !row.has_policy {
-            self.found(Rule::DocumentWithoutPolicy, &name, "there is no such policy");
+            self.found(Rule::DocumentWithoutPolicy, name(), "there is no such policy");
         }
         match self.vault.open(Purpose::Document, &row.pdf) {
             Ok(pdf) if Sha256::digest(&pdf)[..] == row.sha256[..] => {}
-            Ok(_) => self.found(Rule::DocumentAltered, name, "it is not the one whose digest was kept"),
-            Err(error) => self.found(Rule::DocumentAltered, name, error.to_string()),
+            Ok(_) => self.found(Rule::DocumentAltered, name(), "it is not the one whose digest was kept"),
+            Err(error) => self.found(Rule::DocumentAltered, name(), error.to_string()),
         }
     }
 

@@ -105,10 +105,7 @@ async fn list(
     visit: Visit<need::Viewer>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Markup, Failure> {
-    let place = wanted.after.as_deref().and_then(|text| {
-        let (received_ms, id) = text.split_once(',')?;
-        Some(MessagePlace { received_ms: received_ms.parse().ok()?, id: id.parse().ok()? })
-    });
+    let place: Option<MessagePlace> = wanted.after.as_deref().and_then(|text| text.parse().ok());
     let verdict = Some(Verdict::Conflicting.as_str().to_owned());
     let filter = MessageFilter { verdict, ..MessageFilter::default() };
     let slice = console.read(move |console| Ok(console.lists.messages(&filter, place, ROWS)?)).await?;
@@ -121,7 +118,7 @@ async fn list(
 }
 
 fn table(view: &View, slice: &Slice<MessageRecord, MessagePlace>) -> Markup {
-    let older = slice.next.map(|next| format!("{PATH}?after={},{}", next.received_ms, next.id));
+    let older = slice.next.map(|next| format!("{PATH}?after={next}"));
     if slice.items.is_empty() {
         let nothing = parts::empty(Icon::Conflict, view.t(EMPTY), &html! { (view.t(EMPTY_HINT)) });
         return html! { @if older.is_none() { (nothing) } (parts::older(view, older.as_deref())) };

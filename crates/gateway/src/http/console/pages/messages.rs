@@ -93,8 +93,7 @@ impl Wanted {
     }
 
     fn place(&self) -> Option<MessagePlace> {
-        let (received_ms, id) = self.after.as_deref()?.split_once(',')?;
-        Some(MessagePlace { received_ms: received_ms.parse().ok()?, id: id.parse().ok()? })
+        self.after.as_deref()?.parse().ok()
     }
 
     /// The address of these messages under that path, from that place on.
@@ -111,8 +110,8 @@ impl Wanted {
             ("to", &self.to),
         ];
         query.extend_pairs(given.into_iter().filter_map(|(name, value)| Some((name, text(value.as_ref())?))));
-        if let Some(MessagePlace { received_ms, id }) = after {
-            query.append_pair("after", &format!("{received_ms},{id}"));
+        if let Some(after) = after {
+            query.append_pair("after", &after.to_string());
         }
         format!("{path}?{}", query.finish())
     }
