@@ -5,7 +5,10 @@
 //! random nonce. Plain AES-256-GCM allows 2³² random nonces a key, which a busy gateway uses up within days; this
 //! allows 2⁸⁰.
 
+mod compression;
 pub mod keyring;
+
+use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,9 +21,9 @@ use xaes_256_gcm::{Key, Nonce, Xaes256Gcm};
 
 use baoqiao_domain::idempotency::Fingerprint;
 use baoqiao_domain::party::{PersonKey, PersonKeyKind};
+use compression::Packing;
 use keyring::{KeyId, Keyring};
 
-const FORMAT: u8 = 1;
 const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 
@@ -53,7 +56,15 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    fn label(self) -> &'static [u8] {
+    /// What the ciphertext is bound to.
+    fn label(self, packing: Packing) -> Cow<'static, [u8]> {
+        match packing {
+            Packing::Plain => self.name().into(),
+            Packing::Lz4 => [self.name(), b" lz4"].concat().into(),
+        }
+    }
+
+    fn name(self) -> &'static [u8] {
         match self {
             Self::Request => b"baoqiao request",
             Self::Reply => b"baoqiao reply",
@@ -69,7 +80,7 @@ impl Purpose {
     }
 }
 
-/// A sealed value: format, key id, nonce, ciphertext with its tag.
+/// A sealed value: how it was packed, key id, nonce, ciphertext with its tag.
 ///
 /// Cheap to clone: a batch holds the same content in several rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,17 +181,18 @@ impl Vault {
         let mut nonce = [0; NONCE_BYTES];
         (self.entropy)(&mut nonce)?;
         let too_long = || VaultError::TooLong(plain.len());
+        let (packing, packed) = Packing::pack(purpose, plain);
         let id = id.as_str().as_bytes();
         // Sealed where it is to lie: a message is copied once.
         let head_bytes = 2 + id.len() + NONCE_BYTES;
-        let mut bytes = Vec::with_capacity(head_bytes + plain.len() + TAG_BYTES);
-        bytes.push(FORMAT);
+        let mut bytes = Vec::with_capacity(head_bytes + packed.len() + TAG_BYTES);
+        bytes.push(packing as u8);
         bytes.push(u8::try_from(id.len()).unwrap_or(u8::MAX));
         bytes.extend_from_slice(id);
         bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(plain);
+        bytes.extend_from_slice(&packed);
         let place = bytes.get_mut(head_bytes..).unwrap_or_default();
-        let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), purpose.label(), place.into());
+        let tag = cipher.encrypt_inout_detached(&Nonce::from(nonce), &purpose.label(packing), place.into());
         bytes.extend_from_slice(&tag.map_err(|_| too_long())?);
         Ok(Sealed(bytes.into()))
     }
@@ -190,13 +202,15 @@ impl Vault {
     /// # Errors
     /// [`VaultError::NotSealed`], [`VaultError::UnknownKey`] and [`VaultError::Altered`].
     pub fn open(&self, purpose: Purpose, sealed: &Sealed) -> Result<Vec<u8>, VaultError> {
-        let [FORMAT, id_length, rest @ ..] = &*sealed.0 else { return Err(VaultError::NotSealed) };
+        let [packing, id_length, rest @ ..] = &*sealed.0 else { return Err(VaultError::NotSealed) };
+        let packing = Packing::from_byte(*packing).ok_or(VaultError::NotSealed)?;
         let (id, rest) = rest.split_at_checked(usize::from(*id_length)).ok_or(VaultError::NotSealed)?;
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(VaultError::NotSealed)?;
         let known = self.ciphers.iter().find(|(known, _)| known.as_str().as_bytes() == id);
         let (_, cipher) = known.ok_or_else(|| VaultError::UnknownKey(String::from_utf8_lossy(id).into_owned()))?;
-        let payload = Payload { msg: ciphertext, aad: purpose.label() };
-        cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|_| VaultError::Altered)
+        let payload = Payload { msg: ciphertext, aad: &purpose.label(packing) };
+        let packed = cipher.decrypt(&Nonce::from(*nonce), payload).map_err(|_| VaultError::Altered)?;
+        packing.unpack(packed).ok_or(VaultError::NotSealed)
     }
 
     fn keyed_digest(keyed: &Hmac<Sha256>, pieces: &[&[u8]]) -> [u8; 32] {
@@ -261,12 +275,17 @@ pub(crate) mod tests {
     #[test]
     fn a_changed_byte_another_purpose_and_another_key_do_not_open() {
         let vault = vault();
-        let sealed = vault.seal(Purpose::Content, b"x").unwrap();
-        for at in 0..sealed.as_bytes().len() {
-            let mut bytes = sealed.as_bytes().to_vec();
-            bytes[at] ^= 1;
-            assert!(vault.open(Purpose::Content, &Sealed::from_stored(bytes)).is_err(), "byte {at}");
+        for plain in ["x".to_owned(), "long enough to be packed ".repeat(40)] {
+            let sealed = vault.seal(Purpose::Content, plain.as_bytes()).unwrap();
+            for at in 0..sealed.as_bytes().len() {
+                for bits in [1, 2, 3] {
+                    let mut bytes = sealed.as_bytes().to_vec();
+                    bytes[at] ^= bits;
+                    assert!(vault.open(Purpose::Content, &Sealed::from_stored(bytes)).is_err(), "byte {at} by {bits}");
+                }
+            }
         }
+        let sealed = vault.seal(Purpose::Content, b"x").unwrap();
         for length in 0..sealed.as_bytes().len() {
             let cut = Sealed::from_stored(sealed.as_bytes()[..length].to_vec());
             assert!(vault.open(Purpose::Content, &cut).is_err());
