@@ -80,14 +80,16 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(7);
         let noise: Vec<u8> = std::iter::repeat_with(|| rng.u8(..)).take(4_096).collect();
         let short = &MESSAGE[..WORTHWHILE_BYTES - 1];
-        for (purpose, plain) in [(Purpose::Content, &noise[..]), (Purpose::Document, MESSAGE), (Purpose::Reply, short)] {
+        for (purpose, plain) in [(Purpose::Content, &noise[..]), (Purpose::Document, MESSAGE), (Purpose::Reply, short)]
+        {
             assert_eq!(Packing::pack(purpose, plain), (Packing::Plain, plain.into()));
         }
     }
 
     #[test]
     fn what_was_packed_once_is_read_for_ever() {
-        let packed = URL_SAFE_NO_PAD.decode("ZwAAABp7IQUaN2QEN1VTRBEAA2QEdzYuNDU5NCKiAA6JAPABMTYyODg3MDM5OTAwMCJ9fQ").unwrap();
+        let packed =
+            URL_SAFE_NO_PAD.decode("ZwAAABp7IQUaN2QEN1VTRBEAA2QEdzYuNDU5NCKiAA6JAPABMTYyODg3MDM5OTAwMCJ9fQ").unwrap();
         let message = r#"{"identifier":"7","currency":"USD","currencyRate":"6.4594","attrs":{"agreeOnSendTime":"1628870399000"}}"#;
         assert_eq!(Packing::Lz4.unpack(packed), Some(message.into()));
     }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod changes;
+mod checkpoints;
 mod console;
 mod evidence;
 mod figures;
@@ -44,9 +45,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 /// A message with its sealed request takes some 4 KiB: on pages of that size, half of each would stay empty;
 /// on larger ones, each index entry would write more of the log than it needs to.
 const PAGE_BYTES: u32 = 8_192;
-/// The writer itself moves the log into the file once it is this long (16 MiB), and so begins it anew: a page that
-/// many policies touch is written once instead of often, and the log begins anew unless a long reader holds it.
-const CHECKPOINT_PAGES: u32 = 2_048;
+/// Where nobody moves the log into the file in time (see `checkpoints`), the commit that makes it this long does (64 MiB).
+const CHECKPOINT_PAGES: u32 = 8_192;
 /// Pages of cache a connection, negative in KiB: the newest pages of every table and index fit with room.
 const CACHE_KIB: i64 = -65_536;
 
@@ -59,7 +59,7 @@ pub fn open(path: &Path, vault: &Vault) -> Result<(SqliteStore, SqliteReader), S
     let mut writer = connect(path)?;
     migrations::run(&mut writer)?;
     marks::check_or_set(&mut KeyCheck(&writer), vault)?;
-    Ok((SqliteStore::new(writer), SqliteReader::new(path.to_owned())))
+    Ok((SqliteStore::new(path, writer)?, SqliteReader::new(path.to_owned())))
 }
 
 /// Makes a ledger's file that only its owner can read, if there is none; SQLite gives its other files the same mode.

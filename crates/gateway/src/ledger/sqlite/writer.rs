@@ -1,10 +1,13 @@
 //! The one writer: a batch is one immediate transaction.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use baoqiao_domain::policy_number::PolicyNumber;
 
+use super::checkpoints::Checkpoints;
 use super::outbox::{Gate, queue};
 use super::people::Indexer;
 use super::rows::{millis, to_json};
@@ -19,14 +22,17 @@ const PROBE_BYTES: u32 = 16 * PAGE_BYTES;
 
 /// SQLite as the ledger's writing side.
 pub struct SqliteStore {
+    /// Before the connection, so that it ends first: the last connection tidies the log away.
+    checkpoints: Checkpoints,
     connection: Connection,
     gate: Gate,
     indexer: Indexer,
 }
 
 impl SqliteStore {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, gate: Gate::default(), indexer: Indexer::default() }
+    pub(super) fn new(path: &Path, mut connection: Connection) -> Result<Self, StoreError> {
+        let checkpoints = Checkpoints::begin(path, &mut connection)?;
+        Ok(Self { checkpoints, connection, gate: Gate::default(), indexer: Indexer::default() })
     }
 
     /// What other connections of this process that write have to pass.
@@ -64,6 +70,7 @@ impl Store for SqliteStore {
         let indexed = self.indexer.step(&transaction, policies, digests).map_err(sql)?;
         transaction.commit().map_err(sql)?;
         self.indexer.note(&indexed);
+        self.checkpoints.step(&self.connection);
         Ok(())
     }
 }
