@@ -85,6 +85,9 @@ pub enum DocumentError {
     /// The kept document is not the one that was made.
     #[error("the document kept for policy {0} does not have its hash")]
     Altered(PolicyNumber),
+    /// The document was kept, and is not there.
+    #[error("the document made for policy {0} is not in the ledger")]
+    NotKept(PolicyNumber),
     /// The task that made it ended.
     #[error("making a document was cut off")]
     CutOff,
@@ -132,6 +135,13 @@ impl Documents {
             Found::Kept(document) => return Ok(Some(document)),
             Found::NotMade(record) => record,
         };
+        self.first(record).await.map(Some)
+    }
+
+    /// Makes a policy's document and keeps it. The one that is returned is the one that is kept, by whomever: another
+    /// gateway, with another template perhaps, may have been first.
+    pub(crate) async fn first(self: &Arc<Self>, record: Box<PolicyRecord>) -> Result<Document, DocumentError> {
+        let policy_no = record.policy.number.clone();
         let turn = Arc::clone(&self.making).acquire_owned().await.map_err(|_| DocumentError::CutOff)?;
         let this = Arc::clone(self);
         // The turn ends with the work, also when the caller has gone.
@@ -139,9 +149,9 @@ impl Documents {
             let _turn = turn;
             this.make(&record)
         });
-        let (document, row) = made.await.map_err(|_| DocumentError::CutOff)??;
+        let row = made.await.map_err(|_| DocumentError::CutOff)??;
         self.ledger.keep_document(row, self.deadline).await?;
-        Ok(Some(document))
+        self.read(move |this| this.kept(&policy_no)?.ok_or(DocumentError::NotKept(policy_no))).await
     }
 
     /// A policy as the verification page tells it.
@@ -170,17 +180,19 @@ impl Documents {
 
     fn find(&self, policy_no: &PolicyNumber) -> Result<Found, DocumentError> {
         let Some(record) = self.reader.policy(policy_no)? else { return Ok(Found::Nothing) };
-        if let Some(kept) = self.reader.document(policy_no)? {
-            let pdf = self.vault.open(Purpose::Document, &kept.pdf)?;
-            if <[u8; 32]>::from(Sha256::digest(&pdf)) != kept.sha256 {
-                return Err(DocumentError::Altered(policy_no.clone()));
-            }
-            return Ok(Found::Kept(Document { pdf, sha256: kept.sha256 }));
-        }
-        Ok(Found::NotMade(Box::new(record)))
+        Ok(self.kept(policy_no)?.map_or_else(|| Found::NotMade(Box::new(record)), Found::Kept))
     }
 
-    fn make(&self, record: &PolicyRecord) -> Result<(Document, DocumentRow), DocumentError> {
+    fn kept(&self, policy_no: &PolicyNumber) -> Result<Option<Document>, DocumentError> {
+        let Some(kept) = self.reader.document(policy_no)? else { return Ok(None) };
+        let pdf = self.vault.open(Purpose::Document, &kept.pdf)?;
+        if <[u8; 32]>::from(Sha256::digest(&pdf)) != kept.sha256 {
+            return Err(DocumentError::Altered(policy_no.clone()));
+        }
+        Ok(Some(Document { pdf, sha256: kept.sha256 }))
+    }
+
+    fn make(&self, record: &PolicyRecord) -> Result<DocumentRow, DocumentError> {
         let policy = &record.policy;
         let content = self.vault.open(Purpose::Content, &record.content)?;
         let application: PolicyApplication = serde_json::from_slice(&content)?;
@@ -203,15 +215,13 @@ impl Documents {
             let (missing, shortened) = (rendered.missing.len(), rendered.shortened.join(","));
             tracing::warn!(policy_no = %policy.number, missing, shortened, "a document does not show all of its policy");
         }
-        let sha256: [u8; 32] = Sha256::digest(&rendered.pdf).into();
-        let row = DocumentRow {
+        Ok(DocumentRow {
             policy_no: policy.number.clone(),
-            sha256,
+            sha256: Sha256::digest(&rendered.pdf).into(),
             template_sha256: self.template_sha256,
             made_at: self.clock.now(),
             pdf: self.vault.seal(Purpose::Document, &rendered.pdf)?,
-        };
-        Ok((Document { pdf: rendered.pdf, sha256 }, row))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod commits;
 mod console;
+mod documents;
 mod failures;
 mod nodes;
 mod retention;
