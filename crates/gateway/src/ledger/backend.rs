@@ -29,7 +29,7 @@ pub enum Backend {
         /// Its file.
         path: PathBuf,
         /// Its one writer, until it is taken.
-        store: Option<SqliteStore>,
+        store: Option<Box<SqliteStore>>,
         /// What every other connection that writes has to pass.
         gate: Gate,
         /// Its readers.
@@ -76,7 +76,7 @@ impl Backend {
             LedgerUrl::Sqlite(path) => {
                 let (store, reader) = sqlite::open(path, vault)?;
                 let gate = store.gate();
-                Ok(Self::Sqlite { path: path.clone(), store: Some(store), gate, reader: Arc::new(reader) })
+                Ok(Self::Sqlite { path: path.clone(), store: Some(Box::new(store)), gate, reader: Arc::new(reader) })
             }
             LedgerUrl::Postgres(url) => {
                 let database = Postgres::open(url, vault)?;
@@ -114,7 +114,7 @@ impl Backend {
     /// When the system gives no means to connect.
     pub fn stores(&mut self) -> Result<Vec<Box<dyn Store>>, StoreError> {
         match self {
-            Self::Sqlite { store, .. } => Ok(store.take().map(|store| Box::new(store) as _).into_iter().collect()),
+            Self::Sqlite { store, .. } => Ok(store.take().map(|store| store as _).into_iter().collect()),
             Self::Postgres { database, .. } => database.stores(),
         }
     }

@@ -65,8 +65,8 @@ mod tests {
 
     #[test]
     fn the_dictionary_is_the_one_over_which_values_were_sealed() {
-        let digest: String = Sha256::digest(DICTIONARY_1).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(digest, "c50307b976882d73b2fd1e4c261e8f5f62601128f70cecbd2d8ea2d132b346af");
+        let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(DICTIONARY_1));
+        assert_eq!(digest, "xQMHuXaILXOy_R5MJh6PX2JgESj3DOy9LY6i0TKzRq8");
     }
 
     /// An application of the issuing interface, made up.
