@@ -6,18 +6,15 @@ use baoqiao_domain::recovery::Unmatched;
 use jiff::Timestamp;
 
 use super::connection::{Failure, Session};
+use super::people;
 use super::plan::{ChangedAuction, Plan};
 use super::rows::{big, bucket_number, bucket_of, millis};
 use super::writer::{bulk, expect};
-
-/// How many policies share a segment of the blind index, as a power of two.
-pub(super) const SEGMENT_BITS: u32 = 18;
 
 /// Writes everything that a plan holds.
 pub(super) async fn write(session: &Session, plan: &Plan<'_>, at: Timestamp) -> Result<(), Failure> {
     tokio::try_join!(
         write_policies(session, plan),
-        write_people(session, plan),
         change_policies(session, plan),
         write_endings(session, plan),
         write_recoveries(session, plan),
@@ -57,24 +54,6 @@ async fn write_policies(session: &Session, plan: &Plan<'_>) -> Result<(), Failur
         content_scope: new.row.key.scope,
         content_key: new.row.key.key.as_str(),
         events: new.events,
-    })?;
-    Ok(())
-}
-
-async fn write_people(session: &Session, plan: &Plan<'_>) -> Result<(), Failure> {
-    let insert = "INSERT INTO people (bucket, segment, digest, policy_sequence) \
-                  SELECT * FROM unnest($1::smallint[], $2::integer[], $3::bytea[], $4::bigint[]) \
-                  ON CONFLICT DO NOTHING";
-    let people = plan.new_policies.iter().flat_map(|new| {
-        let number = &new.policy.number;
-        new.row.people.iter().map(move |person| (number, person))
-    });
-    let people: Vec<_> = people.collect();
-    bulk!(session, insert, &people, |(number, person)| {
-        bucket: bucket_number(number.bucket()),
-        segment: i32::try_from(number.sequence() >> SEGMENT_BITS).unwrap_or(i32::MAX),
-        digest: person.0.as_slice(),
-        policy_sequence: big(number.sequence()),
     })?;
     Ok(())
 }
@@ -206,9 +185,10 @@ async fn change_auctions(session: &Session, plan: &Plan<'_>) -> Result<(), Failu
 }
 
 async fn write_events(session: &Session, plan: &Plan<'_>, at: Timestamp) -> Result<(), Failure> {
-    let insert = "INSERT INTO events (bucket, message_id, place, at_ms, kind, subject, ordinal, policy_no, payload) \
+    let insert = "INSERT INTO events (bucket, message_id, place, at_ms, kind, subject, ordinal, policy_no, payload, \
+                                      people) \
                   SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::smallint[], $4::bigint[], $5::text[], \
-                                       $6::text[], $7::integer[], $8::text[], $9::text[])";
+                                       $6::text[], $7::integer[], $8::text[], $9::text[], $10::bytea[])";
     let at_ms = millis(at);
     bulk!(session, insert, &plan.events, |row| {
         bucket: bucket_of(row.message_id),
@@ -220,6 +200,7 @@ async fn write_events(session: &Session, plan: &Plan<'_>, at: Timestamp) -> Resu
         ordinal: row.ordinal,
         policy_no: row.event.policy_no().map(PolicyNumber::as_str),
         payload: serde_json::to_string(row.event).unwrap_or_default(),
+        people: people::together(row.people),
     })?;
     Ok(())
 }

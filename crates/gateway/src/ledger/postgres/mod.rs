@@ -16,6 +16,7 @@ mod load;
 mod migrations;
 mod notices;
 mod outbox;
+mod people;
 mod plan;
 mod pool;
 mod reader;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::load::Locked;
 use crate::ledger::store::{AcceptedRow, Writes};
+use crate::vault::BlindIndex;
 
 /// A policy that came into being.
 pub(super) struct NewPolicy<'a> {
@@ -44,6 +45,8 @@ pub(super) struct EventRow<'a> {
     pub(super) event: &'a Event,
     pub(super) subject: String,
     pub(super) ordinal: i32,
+    /// By what the parties of a policy that was issued are found.
+    pub(super) people: &'a [BlindIndex],
 }
 
 #[derive(Default)]
@@ -112,7 +115,9 @@ impl<'a> Plan<'a> {
             let subject = event.subject();
             let ordinal = counts.next(&subject);
             let place = i16::try_from(place).unwrap_or(i16::MAX);
-            self.events.push(EventRow { message_id: row.answer.message_id, place, event, subject, ordinal });
+            let people = if let Event::PolicyIssued { .. } = event { row.people.as_slice() } else { &[] };
+            let message_id = row.answer.message_id;
+            self.events.push(EventRow { message_id, place, event, subject, ordinal, people });
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use baoqiao_domain::bucket::Bucket;
 use baoqiao_domain::policy_number::PolicyNumber;
 
-use super::changes::SEGMENT_BITS;
+use super::people;
 use super::pool::Pool;
 use super::rows::{big, bucket_number, digest, instant, policy_columns, policy_record, sealed};
 use super::settings::Settings;
@@ -59,24 +59,17 @@ impl Reader for PostgresReader {
     }
 
     fn policies_of_person(&self, person: BlindIndex, limit: usize) -> Result<Vec<PolicyRecord>, StoreError> {
-        let newest = "SELECT max(sequence) FROM policies WHERE issued_ms = (SELECT max(issued_ms) FROM policies)";
         let query = concat!(
             "SELECT ",
             policy_columns!(),
-            ", a.content FROM generate_series(0, $2::integer) AS s (segment) \
-             CROSS JOIN generate_series(0, 1023) AS b (bucket) \
-             CROSS JOIN LATERAL (SELECT i.bucket, i.policy_sequence FROM people i WHERE i.bucket = b.bucket \
-               AND i.segment = s.segment AND i.digest = $1 OFFSET 0) i \
-             JOIN policies p ON p.bucket = i.bucket AND p.sequence = i.policy_sequence ",
+            ", a.content FROM unnest($1::smallint[], $2::bigint[]) AS n (bucket, sequence) \
+             JOIN policies p ON p.bucket = n.bucket AND p.sequence = n.sequence ",
             with_content!(),
-            " ORDER BY p.sequence DESC LIMIT $3"
+            " ORDER BY p.sequence DESC"
         );
         self.0.read("reading a person's policies", async |session| {
-            let newest = session.query_opt(newest, &[]).await?;
-            let newest: Option<i64> = newest.map(|row| row.try_get(0)).transpose()?.flatten();
-            let segments = i32::try_from((newest.unwrap_or(0) >> SEGMENT_BITS) + 1).unwrap_or(i32::MAX);
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let rows = session.query(query, &[&person.0.as_slice(), &segments, &limit]).await?;
+            let (buckets, sequences) = people::find(session, person, limit).await?;
+            let rows = session.query(query, &[&buckets, &sequences]).await?;
             rows.iter().map(policy_record).collect()
         })
     }

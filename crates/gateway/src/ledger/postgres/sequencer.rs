@@ -17,10 +17,10 @@ use baoqiao_domain::policy_number::SequenceBlock;
 use tokio_postgres::Row;
 
 use super::connection::{Connection, Failure, Session};
-use super::notices;
 use super::rows::{bucket_of, known, number, sealed};
 use super::settings::Settings;
 use super::writer::{NOTICE_BLOCK, bulk, set_numbers_aside};
+use super::{notices, people};
 use crate::clock::Clock;
 use crate::ledger::feed::Feed;
 use crate::ledger::store::StoreError;
@@ -44,6 +44,9 @@ pub struct Sequencer {
     clock: Arc<dyn Clock>,
     /// The first position that nobody was told of.
     told: i64,
+    /// Whether a run of the people's index can be made, and of how many events.
+    people_due: bool,
+    people_run: i64,
 }
 
 /// What came of a turn.
@@ -97,7 +100,16 @@ fn in_order(mut events: Vec<Pending>) -> Vec<Pending> {
 
 impl Sequencer {
     pub(super) fn new(settings: Arc<Settings>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        Ok(Self { connection: Connection::new(settings)?, numbers: SequenceBlock::default(), clock, told: 0 })
+        let connection = Connection::new(settings)?;
+        let numbers = SequenceBlock::default();
+        Ok(Self { connection, numbers, clock, told: 0, people_due: false, people_run: people::RUN })
+    }
+
+    /// Makes runs of the people's index of so many events.
+    #[cfg(test)]
+    pub(super) fn making_runs_of(mut self, events: i64) -> Self {
+        self.people_run = events;
+        self
     }
 
     /// Gives places to what has none.
@@ -105,11 +117,12 @@ impl Sequencer {
     /// # Errors
     /// When the database cannot be written; then nothing was given.
     pub fn turn(&mut self) -> Result<Sequenced, StoreError> {
-        let Self { connection, numbers, clock, told } = self;
+        let Self { connection, numbers, clock, told, people_due, people_run } = self;
         connection.run("ordering events", async |session| {
-            let look = "SELECT next, EXISTS (SELECT FROM feed_pending) FROM feed_head";
+            let look = "SELECT f.next, p.next, EXISTS (SELECT FROM feed_pending) FROM feed_head f, people_head p";
             let row = known("the feed's head", session.query_opt(look, &[]).await?)?;
-            let (mut next, is_pending): (i64, bool) = (row.try_get(0)?, row.try_get(1)?);
+            let (mut next, unindexed, is_pending): (i64, i64, bool) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             let (mut is_full, mut has_notices) = (false, false);
             if is_pending {
                 set_numbers_aside(session, numbers, NOTICE_BLOCK).await?;
@@ -119,33 +132,46 @@ impl Sequencer {
                 session.batch("COMMIT").await?;
                 *numbers = taken;
             }
+            *people_due = next - unindexed >= *people_run;
             let has_grown = std::mem::replace(told, next) != next;
             Ok(Sequenced { is_full, has_grown, has_notices })
         })
+    }
+
+    /// Puts the people of the events that have their places into the index, where they are enough.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then they are found where they were.
+    pub fn index_people(&mut self) -> Result<(), StoreError> {
+        if self.people_due {
+            let run = self.people_run;
+            self.connection.transact("indexing people", async |session| people::index(session, run).await)?;
+            self.people_due = false;
+        }
+        Ok(())
     }
 
     /// Works until `stop` completes: at every announcement of `written`, and now and then for what others wrote. Tells
     /// `feed` and, where endpoints are to be told, `wake`.
     pub async fn run(mut self, written: Feed, feed: Feed, wake: Wake, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
-        let mut healthy = true;
+        let mut ordering = Health::new("events can be ordered again", "events cannot be ordered");
+        let mut indexing = Health::new("people can be indexed again", "people cannot be indexed");
         let mut waiter = written.waiter();
         loop {
+            // Readers were told of the events of the turn before: they do not wait for the index.
             let done = tokio::task::spawn_blocking(move || {
+                let indexed = self.index_people();
                 let turned = self.turn();
-                (self, turned)
+                (self, indexed, turned)
             });
-            let Ok((this, turned)) = done.await else {
+            let Ok((this, indexed, turned)) = done.await else {
                 tracing::error!("the feed has stopped: its store failed");
                 return;
             };
             self = this;
-            if std::mem::replace(&mut healthy, turned.is_ok()) != turned.is_ok() {
-                match &turned {
-                    Ok(_) => tracing::info!("events can be ordered again"),
-                    Err(error) => tracing::error!(%error, "events cannot be ordered"),
-                }
-            }
+            indexing.note(&indexed);
+            ordering.note(&turned);
             let has_grown = turned.as_ref().is_ok_and(|turned| turned.has_grown);
             if has_grown {
                 feed.announce();
@@ -165,6 +191,28 @@ impl Sequencer {
                 () = &mut stop => return,
                 still = waiter.wait() => if !still { tokio::time::sleep(LOOK_AGAIN).await },
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
+            }
+        }
+    }
+}
+
+/// Whether a part of the work gets done, and what is logged when that changes.
+struct Health {
+    is_good: bool,
+    good: &'static str,
+    bad: &'static str,
+}
+
+impl Health {
+    fn new(good: &'static str, bad: &'static str) -> Self {
+        Self { is_good: true, good, bad }
+    }
+
+    fn note<T>(&mut self, done: &Result<T, StoreError>) {
+        if std::mem::replace(&mut self.is_good, done.is_ok()) != done.is_ok() {
+            match done {
+                Ok(_) => tracing::info!("{}", self.good),
+                Err(error) => tracing::error!(%error, "{}", self.bad),
             }
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use baoqiao_domain::bucket::Bucket;
 use baoqiao_domain::idempotency::IdempotencyKey;
+use baoqiao_domain::policy_number::PolicyNumber;
 use jiff::Timestamp;
 
 use super::connection::Connection;
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::{LedgerUrl, PostgresUrl};
 use crate::ledger::fixture::{Database, off_runtime};
 use crate::ledger::store::{Wanted, WantedKey};
+use crate::vault::BlindIndex;
 
 struct StoppedClock;
 
@@ -182,7 +184,7 @@ fn every_growing_table_has_the_bucket_first_in_its_key() {
                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0] \
                 WHERE i.indisprimary AND c.relnamespace = 'public'::regnamespace AND a.attname <> 'bucket' \
                   AND c.relname NOT IN ('schema_version', 'number_blocks', 'key_check', 'probe', 'feed_head', 'feed', \
-                                        'strangers', 'resends', 'users', 'sessions', 'audit', 'audit_head', 'call_minutes', \
+                                        'people_head', 'strangers', 'resends', 'users', 'sessions', 'audit', 'audit_head', 'call_minutes', \
                                         'spent_nonces')";
     assert_eq!(database.count(keys), 0);
     let sequences = "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace";
@@ -289,5 +291,157 @@ fn what_is_written_is_synced_whatever_the_database_says() {
         let name = database.name();
         database.execute(&format!("ALTER DATABASE \"{name}\" SET synchronous_commit = {set}")).unwrap();
         assert_eq!((shown(Use::Writing).as_str(), shown(Use::Outbox).as_str()), (kept, "off"), "{set}");
+    }
+}
+
+/// Somebody of whom there is one.
+fn person(random: u64) -> BlindIndex {
+    let mut digest = [0; 16];
+    digest[..8].copy_from_slice(&random.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    BlindIndex(digest)
+}
+
+/// The policy of a sequence, in some bucket.
+fn policy_no(sequence: u64) -> PolicyNumber {
+    let bucket = bucket(u16::try_from(sequence * 7 % 1_024).unwrap());
+    PolicyNumber::new(&"PBDI".parse().unwrap(), StoppedClock.now(), bucket, sequence)
+}
+
+/// Events that policies were issued, each with its parties, as a batch leaves them.
+fn issue(connection: &mut Connection, policies: &[(u64, Vec<BlindIndex>)]) {
+    let mut statements = String::from("BEGIN");
+    for (sequence, people) in policies {
+        let number = policy_no(*sequence);
+        let (bucket, message_id) = (number.bucket().index(), number.bucket().tag(*sequence));
+        let digests: String = people.iter().flat_map(|person| person.0).map(|byte| format!("{byte:02x}")).collect();
+        statements.push_str(&format!(
+            "; INSERT INTO events (bucket, message_id, place, at_ms, kind, subject, ordinal, policy_no, payload, people) \
+             VALUES ({bucket}, {message_id}, 0, 0, 'k', 'policy:{number}', 1, '{number}', '{{}}', decode('{digests}', 'hex')) \
+             ; INSERT INTO feed_pending (bucket, message_id, place, at_ms, subject, ordinal) \
+             VALUES ({bucket}, {message_id}, 0, 0, 'policy:{number}', 1)"
+        ));
+    }
+    statements.push_str("; COMMIT");
+    connection.run("test", async |session| session.batch(&statements).await).unwrap();
+}
+
+/// The sequences of a person's policies.
+fn found(connection: &mut Connection, person: BlindIndex, limit: usize) -> Vec<i64> {
+    let find = async |session: &super::connection::Session| super::people::find(session, person, limit).await;
+    let (buckets, sequences) = connection.run("test", find).unwrap();
+    let expected: Vec<i16> = sequences.iter().map(|sequence| i16::try_from(sequence * 7 % 1_024).unwrap()).collect();
+    assert_eq!(buckets, expected);
+    sequences
+}
+
+#[test]
+fn everybody_is_found_all_the_while_whatever_stops_and_however_turns_fall() {
+    let Some(database) = ledger() else { return };
+    let mut connection = connection(&database);
+    let mut reader = Connection::new(settings(&database, Use::Reading)).unwrap();
+    let sequencer = || {
+        let made = super::Sequencer::new(settings(&database, Use::Writing), Arc::new(StoppedClock)).unwrap();
+        made.making_runs_of(20)
+    };
+    let mut sequencers = [sequencer(), sequencer()];
+    let mut rng = fastrand::Rng::with_seed(7);
+    let mut sequence = 0;
+    // One of them takes part in each tenth policy.
+    let regular = person(u64::MAX);
+    while sequence < 600 {
+        let which = rng.usize(..2);
+        match rng.u8(..6) {
+            0 => {
+                let mut issued = Vec::new();
+                for _ in 0..rng.u64(1..30) {
+                    sequence += 1;
+                    let mut people = vec![person(2 * sequence), person(2 * sequence + 1)];
+                    people.extend((sequence % 10 == 0).then_some(regular));
+                    issued.push((sequence, people));
+                }
+                issue(&mut connection, &issued);
+            }
+            1 | 2 => drop(sequencers[which].turn().unwrap()),
+            3 => sequencers[which].index_people().unwrap(),
+            // The gateway is killed: the next one begins anew.
+            4 => sequencers[which] = sequencer(),
+            // The server is, just before the run is there.
+            _ => {
+                let index = async |session: &super::connection::Session| {
+                    super::people::index(session, 20).await?;
+                    session.batch("SELECT 1 / 0").await
+                };
+                connection.transact("test", index).unwrap_err();
+            }
+        }
+        let everybody = found(&mut reader, regular, 1_000);
+        let expected: Vec<i64> = (1..=i64::try_from(sequence / 10).unwrap()).rev().map(|n| 10 * n).collect();
+        assert_eq!(everybody, expected, "{sequence}");
+        if sequence > 0 {
+            let someone = rng.u64(1..=sequence);
+            assert_eq!(found(&mut reader, person(2 * someone), 10), [i64::try_from(someone).unwrap()], "of {sequence}");
+        }
+    }
+    assert_eq!(found(&mut reader, regular, 3).len(), 3);
+    assert!(found(&mut reader, person(u64::MAX - 1), 10).is_empty());
+    let runs = database.count("SELECT count(DISTINCT run) FROM people_runs");
+    assert_eq!(database.count("SELECT next FROM people_head"), 1 + 20 * runs);
+    assert!(runs > 5, "{runs} runs were made");
+}
+
+#[test]
+fn a_person_of_a_ledger_of_before_is_found_after_its_migration_and_beside_a_gateway_of_before() {
+    let Some(database) = Database::postgres() else { return };
+    let mut maintenance = Connection::patient(settings(&database, Use::Maintenance)).unwrap();
+    off_runtime(|| migrations::migrate(&mut maintenance, &migrations::STEPS[..4])).unwrap();
+    let mut connection = connection(&database);
+    let someone = person(3);
+    let old = |sequence: u64| {
+        let digest: String = someone.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let bucket = policy_no(sequence).bucket().index();
+        format!("INSERT INTO people VALUES ({bucket}, {}, decode('{digest}', 'hex'), {sequence})", sequence >> 18)
+    };
+    database.execute(&format!("{}; UPDATE feed_head SET next = 5000", old(1))).unwrap();
+    off_runtime(|| migrations::run(&mut maintenance)).unwrap();
+    assert_eq!(database.count("SELECT next FROM people_head"), 5_000, "what was there before is in no run");
+    issue(&mut connection, &[(2, vec![someone])]);
+    database.execute(&old(3)).unwrap();
+    let mut reader = Connection::new(settings(&database, Use::Reading)).unwrap();
+    assert_eq!(found(&mut reader, someone, 10), [3, 2, 1]);
+    assert_eq!(found(&mut reader, someone, 2), [3, 2]);
+}
+
+#[test]
+fn a_step_waits_for_nobody_for_long() {
+    let Some(database) = Database::postgres() else { return };
+    let mut maintenance = Connection::patient(settings(&database, Use::Maintenance)).unwrap();
+    let shown = "CREATE TABLE shown AS SELECT current_setting('lock_timeout') AS timeout";
+    off_runtime(|| migrations::migrate(&mut maintenance, &[shown])).unwrap();
+    assert_eq!(database.count("SELECT count(*) FROM shown WHERE timeout = '2s'"), 1);
+}
+
+#[test]
+fn a_search_for_a_person_goes_through_no_table() {
+    let Some(database) = ledger() else { return };
+    let mut connection = connection(&database);
+    let people = |n| (n, vec![person(2 * n), person(2 * n + 1)]);
+    issue(&mut connection, &(1..=2_000).map(people).collect::<Vec<_>>());
+    let sequencer = super::Sequencer::new(settings(&database, Use::Writing), Arc::new(StoppedClock)).unwrap();
+    let mut sequencer = sequencer.making_runs_of(90);
+    while database.count("SELECT max(next) FROM people_head") < 1_950 {
+        sequencer.turn().unwrap();
+        sequencer.index_people().unwrap();
+    }
+    database.execute("ANALYZE").unwrap();
+    let mut reader = Connection::new(settings(&database, Use::Reading)).unwrap();
+    for n in [1, 1_999] {
+        let gone_through = reader.transact("test", async |session| {
+            super::people::find(session, person(2 * n), 10).await?;
+            let read = "SELECT coalesce(sum(seq_tup_read), 0)::bigint FROM pg_stat_xact_user_tables \
+                        WHERE relname IN ('events', 'feed', 'people_runs', 'policies')";
+            Ok(session.query_opt(read, &[]).await?.unwrap().try_get::<_, i64>(0)?)
+        });
+        assert_eq!(gone_through.unwrap(), 0, "{n}");
+        assert_eq!(found(&mut reader, person(2 * n), 10), [i64::try_from(n).unwrap()]);
     }
 }
