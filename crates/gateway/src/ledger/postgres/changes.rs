@@ -14,6 +14,7 @@ use super::writer::{bulk, expect};
 /// Writes everything that a plan holds.
 pub(super) async fn write(session: &Session, plan: &Plan<'_>, at: Timestamp) -> Result<(), Failure> {
     tokio::try_join!(
+        biased;
         write_policies(session, plan),
         change_policies(session, plan),
         write_endings(session, plan),

@@ -37,11 +37,11 @@ pub(super) async fn begin(
     // Answers are looked for when the locks are held: whoever waited for a lock finds what the other gateway wrote under
     // it, of which a copy of this message may be the cause.
     let (policies, auctions, (mut answers, mut uuids)) = if wanted.policies.is_empty() && wanted.auctions.is_empty() {
-        let ((), known) = try_join!(session.batch("BEGIN"), given(session, wanted))?;
+        let ((), known) = try_join!(biased; session.batch("BEGIN"), given(session, wanted))?;
         (Vec::new(), Vec::new(), known)
     } else {
         let ((), policies, auctions) =
-            try_join!(session.batch("BEGIN"), policies(session, wanted), auctions(session, wanted))?;
+            try_join!(biased; session.batch("BEGIN"), policies(session, wanted), auctions(session, wanted))?;
         (policies, auctions, given(session, wanted).await?)
     };
     for (place, wanted) in answers.iter_mut().zip(&wanted.keys) {
@@ -65,7 +65,7 @@ pub(super) async fn begin(
 
 /// What was answered before, and to which messages.
 async fn given(session: &Session, wanted: &Wanted<'_>) -> Result<Given, Failure> {
-    try_join!(answers(session, wanted), uuids(session, wanted))
+    try_join!(biased; answers(session, wanted), uuids(session, wanted))
 }
 
 async fn answers(session: &Session, wanted: &Wanted<'_>) -> Result<Vec<Option<StoredAnswer>>, Failure> {

@@ -12,7 +12,7 @@ use super::plan::Plan;
 use super::rows::{big, bucket_number, bucket_of, known, millis, number};
 use super::settings::Settings;
 use super::{changes, claims, load, notices};
-use crate::ledger::store::{Decide, NumberBlock, Store, StoreError, Wanted, Writes};
+use crate::ledger::store::{AcceptedRow, Decide, NumberBlock, Store, StoreError, Wanted, Writes};
 
 /// What a transaction of one message takes of the log and the tables: a page of each table and index that it touches.
 const PROBE_BYTES: usize = 16 * 8_192;
@@ -133,7 +133,9 @@ async fn write(
     claims: &claims::Claims,
     numbers: &mut SequenceBlock,
 ) -> Result<(), Failure> {
+    // In the order in which they go out: of several failures the first is the cause, and tells whether to begin again.
     tokio::try_join!(
+        biased;
         write_answers(session, writes, claims),
         write_uuids(session, writes, claims),
         changes::write(session, plan, writes.at),
@@ -146,20 +148,43 @@ async fn write(
     notices::queue(session, writes, numbers).await
 }
 
-/// A fence gives way to a claim of a later epoch, and to nothing else.
+macro_rules! insert_answers {
+    () => {
+        "INSERT INTO answers (bucket, scope, key, message_id, fingerprint, content, outcome, policy_sequence, epoch) \
+         SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::bytea[], \
+                              $7::bytea[], $8::bigint[], $9::bigint[])"
+    };
+}
+
+/// Where its key alone says where an answer is, no fence can be in its place, and it need not be looked whether one is:
+/// of two gateways that write it, the second violates the primary key and begins again.
 async fn write_answers(session: &Session, writes: &Writes, claims: &claims::Claims) -> Result<(), Failure> {
-    let insert = "INSERT INTO answers (bucket, scope, key, message_id, fingerprint, content, outcome, \
-                                       policy_sequence, epoch) \
-                  SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], \
-                                       $6::bytea[], $7::bytea[], $8::bigint[], $9::bigint[]) \
-                  ON CONFLICT (bucket, scope, key) DO UPDATE SET message_id = excluded.message_id, \
-                    fingerprint = excluded.fingerprint, content = excluded.content, outcome = excluded.outcome, \
-                    policy_sequence = excluded.policy_sequence, epoch = excluded.epoch \
-                  WHERE answers.outcome IS NULL AND answers.epoch < excluded.epoch";
-    let mut rows: Vec<_> = writes.accepted.iter().collect();
+    // A fence gives way to a claim of a later epoch, and to nothing else.
+    let over_fence = concat!(
+        insert_answers!(),
+        " ON CONFLICT (bucket, scope, key) DO UPDATE SET message_id = excluded.message_id, \
+            fingerprint = excluded.fingerprint, content = excluded.content, outcome = excluded.outcome, \
+            policy_sequence = excluded.policy_sequence, epoch = excluded.epoch \
+          WHERE answers.outcome IS NULL AND answers.epoch < excluded.epoch"
+    );
+    let (claimed, placed): (Vec<_>, Vec<_>) = writes.accepted.iter().partition(|row| claims.epoch_of_key(&row.key) > 0);
+    tokio::try_join!(
+        biased;
+        write_these(session, insert_answers!(), placed, claims),
+        write_these(session, over_fence, claimed, claims),
+    )?;
+    Ok(())
+}
+
+async fn write_these(
+    session: &Session,
+    insert: &'static str,
+    mut rows: Vec<&AcceptedRow>,
+    claims: &claims::Claims,
+) -> Result<(), Failure> {
     // Two gateways that write the same keys wait for each other in one order.
     rows.sort_by(|one, other| {
-        let place = |row: &crate::ledger::store::AcceptedRow| bucket_of(row.answer.message_id);
+        let place = |row: &AcceptedRow| bucket_of(row.answer.message_id);
         (place(one), &one.key).cmp(&(place(other), &other.key))
     });
     let written = bulk!(session, insert, &rows, |row| {
