@@ -309,20 +309,23 @@ fn policy_no(sequence: u64) -> PolicyNumber {
 
 /// Events that policies were issued, each with its parties, as a batch leaves them.
 fn issue(connection: &mut Connection, policies: &[(u64, Vec<BlindIndex>)]) {
-    let mut statements = String::from("BEGIN");
-    for (sequence, people) in policies {
-        let number = policy_no(*sequence);
-        let (bucket, message_id) = (number.bucket().index(), number.bucket().tag(*sequence));
-        let digests: String = people.iter().flat_map(|person| person.0).map(|byte| format!("{byte:02x}")).collect();
-        statements.push_str(&format!(
-            "; INSERT INTO events (bucket, message_id, place, at_ms, kind, subject, ordinal, policy_no, payload, people) \
-             VALUES ({bucket}, {message_id}, 0, 0, 'k', 'policy:{number}', 1, '{number}', '{{}}', decode('{digests}', 'hex')) \
-             ; INSERT INTO feed_pending (bucket, message_id, place, at_ms, subject, ordinal) \
-             VALUES ({bucket}, {message_id}, 0, 0, 'policy:{number}', 1)"
-        ));
-    }
-    statements.push_str("; COMMIT");
-    connection.run("test", async |session| session.batch(&statements).await).unwrap();
+    let event = "INSERT INTO events (bucket, message_id, place, at_ms, kind, subject, ordinal, policy_no, payload, people) \
+                 VALUES ($1, $2, 0, 0, 'k', $3, 1, $4, '{}', $5)";
+    let pending = "INSERT INTO feed_pending (bucket, message_id, place, at_ms, subject, ordinal) \
+                   VALUES ($1, $2, 0, 0, $3, 1)";
+    let written = connection.transact("test", async |session| {
+        for (sequence, people) in policies {
+            let number = policy_no(*sequence);
+            let bucket = i16::try_from(number.bucket().index()).unwrap();
+            let message_id = i64::try_from(number.bucket().tag(*sequence)).unwrap();
+            let subject = format!("policy:{number}");
+            let digests = super::people::together(people);
+            session.execute(event, &[&bucket, &message_id, &subject, &number.as_str(), &digests]).await?;
+            session.execute(pending, &[&bucket, &message_id, &subject]).await?;
+        }
+        Ok(())
+    });
+    written.unwrap();
 }
 
 /// The sequences of a person's policies.
@@ -397,7 +400,7 @@ fn a_person_of_a_ledger_of_before_is_found_after_its_migration_and_beside_a_gate
     let mut connection = connection(&database);
     let someone = person(3);
     let old = |sequence: u64| {
-        let digest: String = someone.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = format!("{:032x}", u128::from_be_bytes(someone.0));
         let bucket = policy_no(sequence).bucket().index();
         format!("INSERT INTO people VALUES ({bucket}, {}, decode('{digest}', 'hex'), {sequence})", sequence >> 18)
     };
