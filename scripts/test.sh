@@ -35,6 +35,11 @@ if ! command -v strace >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/
     step 'installing strace'
     apt-get update -q && apt-get install -qy --no-install-recommends strace
 fi
+# It counts instructions.
+if ! command -v valgrind >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    step 'installing valgrind'
+    apt-get update -q && apt-get install -qy --no-install-recommends valgrind
+fi
 
 step 'format'
 cargo fmt --all --check
@@ -72,6 +77,13 @@ scripts/third-party/run.sh
 
 step 'the console, in a real browser'
 scripts/browser/run.sh
+
+# As README says it first; what is built for it is what the counts are taken of.
+step 'the demo'
+cargo run --release --locked --quiet -- demo
+
+step 'instructions of a call and of a document'
+scripts/callgrind.sh
 
 step 'crash suite, in short'
 cargo test --workspace --test crash --locked --quiet -- --ignored --skip soak --nocapture
