@@ -69,7 +69,7 @@ async fn until_stopped(gateway: Gateway, signals: &mut Signals) -> Result<(), Co
 
 /// Threads that answer calls: a core less than there are, and at least one. The ledger's writer, on which every answer
 /// waits, then has one to itself; beside as many threads as cores it waited for its turn a quarter of the time. (On
-/// two cores issuing became 15 % faster.)
+/// two cores issuing became 3 to 21 % faster in three comparisons; `docs/performance.md`.)
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }
