@@ -3,7 +3,7 @@
 //! Digests are in no order, and a row for each, with its place in an index of them all, was half of what the server did
 //! for a policy. So a policy's digests lie together in the row of the event that it was issued, which is written
 //! anyhow. When a run of events has got its positions, all their digests are sorted, and those of each bucket become
-//! one row. (Issuing became 1.6 times as fast; `docs/performance.md` has the figures.)
+//! one row. (Issuing became half as fast again; `docs/performance.md` has the figures.)
 //!
 //! An event has no position, then it has one, then it is in a run; it leaves each place only as it comes to the next,
 //! and its row stays for ever. A search looks through the places in that order, and so misses nobody.
