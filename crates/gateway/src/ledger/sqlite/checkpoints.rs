@@ -4,7 +4,7 @@
 //! spent 12 % of its time so. Here a thread moves pages while the writer goes on. But a log begins anew only once a
 //! commit finds all of it moved, and behind a writer that never pauses the thread is always a little late; so it goes
 //! over the log until little is left, and the writer moves that. (`docs/performance.md` has what it brought: with the
-//! threads that serve leaves to it, a fifth.)
+//! core that serve leaves to the writer, a quarter.)
 
 use std::path::Path;
 use std::sync::Arc;
