@@ -37,13 +37,16 @@ failed=0
 # Of each kind, how many are counted first and how many then.
 for measured in 'nothing 100 300' 'sqlite 100 300' 'document 2 8'; do
     read -r kind few many <<<"$measured"
-    thousands=$((($(count "$kind" "$many") - $(count "$kind" "$few")) / (many - few) / 1000))
+    # One by one: a program that fails under valgrind ends the script here, and its short count passes for nothing.
+    less=$(count "$kind" "$few")
+    more=$(count "$kind" "$many")
+    thousands=$(((more - less) / (many - few) / 1000))
     case $kind in
         document) what='a document' ;;
         *) what="a call, storing $kind" ;;
     esac
     echo "$what: $thousands thousand instructions (limit ${limits[$kind]})"
-    [ "$thousands" -le "${limits[$kind]}" ] || failed=1
+    [ "$thousands" -gt 0 ] && [ "$thousands" -le "${limits[$kind]}" ] || failed=1
     [ "${1:-}" != --show ] || callgrind_annotate "$folder/$kind.$many" | sed -n '/file:function/,$p' | head -45
 done
 exit "$failed"

@@ -19,7 +19,8 @@ use crate::failure::Outcome;
 #[derive(clap::Args)]
 #[command(after_help = "\
 Reads answers, policies, recoveries, auction stages, events, documents, notices and conflicts, page by page; gateways may
-go on working meanwhile. Changes nothing. What it finds has a name, a subject and a line of explanation, and no personal data; docs/verify.md says what each means and what to do.
+go on working meanwhile. Changes nothing. What it finds has a name, a subject and a line of explanation, and no
+personal data; docs/verify.md says what each means and what to do.
 Exit status: 0 all of it holds, 1 something does not, 2 the ledger could not be read.
 
 Examples:

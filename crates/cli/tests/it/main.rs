@@ -13,6 +13,7 @@ mod life;
 mod limits;
 mod messages;
 mod outbound;
+mod papers;
 mod pictures;
 mod provider;
 mod tls;
