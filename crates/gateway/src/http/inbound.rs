@@ -73,7 +73,7 @@ pub struct Inbound {
 struct Call {
     channel: &'static dyn Channel,
     interface: Option<&'static dyn Interface>,
-    raw: RawRequest,
+    raw: Arc<RawRequest>,
     path: String,
     origin: Origin,
     received_at: Timestamp,
@@ -131,7 +131,7 @@ impl Inbound {
             Err(Unread::Late) => return unread(StatusCode::REQUEST_TIMEOUT, &origin),
         };
         let query = Bytes::copy_from_slice(head.uri.query().unwrap_or_default().as_bytes());
-        let raw = RawRequest { query, headers: head.headers, body };
+        let raw = Arc::new(RawRequest { query, headers: head.headers, body });
         let interface = channel.interface(&raw, &self.access);
         let path = head.uri.path().to_owned();
         let call = Call { channel, interface, raw, path, origin, received_at: self.clock.now(), patience };
@@ -242,8 +242,8 @@ impl Inbound {
             peer: call.peer_text(),
             request: self.vault.seal(Purpose::Request, &record::write(&call.path, &call.raw, &call.raw.body))?,
         };
-        // The reply may echo the body; no byte of it is copied.
-        let raw = call.raw.clone();
+        // The reply may echo the body.
+        let raw = Arc::clone(&call.raw);
         let channel = call.channel;
         let render = Box::new(move |result: &CallResult, now: Timestamp| reply(channel, interface, &raw, result, now));
         Ok(Submission { arrival, asked, render })

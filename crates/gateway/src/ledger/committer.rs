@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::batch::{Batch, Numbers};
 use super::pulse::Pulse;
 use super::store::{NumberBlock, Store, StoreError, Verdict, Wanted, WantedKey, WantedUuid};
-use super::{Answered, Asked, DocumentRow, Rules, Stranger, Submission, Task};
+use super::{Answered, Asked, DocumentRow, Rules, Settled, Stranger, Submission, Task};
 
 /// The most tasks in one transaction: more would add latency and nothing else.
 const MAX_BATCH: usize = 512;
@@ -34,8 +34,9 @@ pub(super) struct Committer {
 /// What is waiting, by kind.
 #[derive(Default)]
 struct Waiting {
-    messages: Vec<Submission>,
-    answers: Vec<oneshot::Sender<Answered>>,
+    #[allow(clippy::vec_box, reason = "each goes back to where it was boxed")]
+    messages: Vec<Box<Submission>>,
+    answers: Vec<oneshot::Sender<Settled>>,
     strangers: Vec<Stranger>,
     documents: Vec<DocumentRow>,
     kept: Vec<oneshot::Sender<Result<(), StoreError>>>,
@@ -79,7 +80,7 @@ impl Waiting {
         self.places.extend(names);
         match task {
             Task::Message(submission, answer) => {
-                self.messages.push(*submission);
+                self.messages.push(submission);
                 self.answers.push(answer);
             }
             Task::Stranger(stranger) => self.strangers.push(*stranger),
@@ -166,8 +167,8 @@ impl Committer {
             }
         };
         // Whoever no longer waits has given up; the answer is kept for the retry.
-        for (answer, sender) in answers.into_iter().zip(waiting.answers) {
-            let _ = sender.send(answer);
+        for ((answered, submission), sender) in answers.into_iter().zip(waiting.messages).zip(waiting.answers) {
+            let _ = sender.send(Settled { answered, _submission: submission });
         }
         for done in waiting.kept {
             let _ = done.send(kept.clone());
@@ -194,7 +195,7 @@ impl Committer {
 
     fn write(
         &mut self,
-        messages: &[Submission],
+        messages: &[Box<Submission>],
         strangers: &[Stranger],
         documents: &[DocumentRow],
     ) -> Result<Vec<Answered>, StoreError> {
@@ -225,7 +226,7 @@ impl Committer {
 }
 
 /// All that the messages refer to.
-fn wanted(messages: &[Submission]) -> Wanted<'_> {
+fn wanted(messages: &[Box<Submission>]) -> Wanted<'_> {
     let mut wanted = Wanted::default();
     for request in messages.iter().filter_map(|message| message.asked.as_ref().ok()).map(|asked| &asked.request) {
         let bucket = request.bucket();

@@ -21,7 +21,7 @@ use super::model::{Expected, Model};
 use super::node::Handle;
 use crate::clock::Clock;
 use crate::ledger::feed::Feed;
-use crate::ledger::{Answered, Rules, Task, Webhook};
+use crate::ledger::{Rules, Settled, Task, Webhook};
 use crate::outbox::Wake;
 use crate::vault::{Purpose, Sealed, Vault};
 
@@ -82,7 +82,7 @@ fn rules(clock: &Arc<SetClock>) -> Rules {
 struct Sent {
     id: String,
     ask: Ask,
-    ear: oneshot::Receiver<Answered>,
+    ear: oneshot::Receiver<Settled>,
     /// Where it was sent.
     node: usize,
 }
@@ -222,7 +222,7 @@ impl<'a, B: Bench> World<'a, B> {
     /// Checks what a caller was told.
     fn hear(&mut self, mut sent: Sent, durable: &HashMap<String, Outcome>) {
         let outcome = durable.get(&sent.id);
-        let Ok(answered) = sent.ear.try_recv() else {
+        let Ok(Settled { answered, .. }) = sent.ear.try_recv() else {
             assert!(self.nodes[sent.node].is_killed(), "{} was never answered: {:?}", sent.id, sent.ask);
             return;
         };
