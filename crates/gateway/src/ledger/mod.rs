@@ -12,6 +12,7 @@ pub mod finding;
 pub mod lists;
 mod marks;
 pub mod names;
+mod newest;
 pub mod postgres;
 mod pulse;
 pub mod resends;

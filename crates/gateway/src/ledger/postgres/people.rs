@@ -8,7 +8,7 @@
 //! An event has no position, then it has one, then it is in a run; it leaves each place only as it comes to the next,
 //! and its row stays for ever. A search looks through the places in that order, and so misses nobody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use baoqiao_domain::bucket::{BUCKETS, Bucket};
 use baoqiao_domain::policy_number::PolicyNumber;
@@ -17,6 +17,7 @@ use tokio_postgres::Row;
 use super::connection::{Failure, Session};
 use super::rows::{big, bucket_of, known, number, parsed};
 use super::writer::bulk;
+use crate::ledger::newest::Newest;
 use crate::vault::BlindIndex;
 
 /// How many events make a run.
@@ -106,26 +107,9 @@ pub(super) async fn index(session: &Session, run: i64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The newest of the policies that were found, and no more than are asked for.
-struct Newest {
-    policies: BTreeSet<u64>,
-    limit: usize,
-}
-
-impl Newest {
-    fn add(&mut self, policies: impl IntoIterator<Item = u64>) {
-        for policy in policies {
-            self.policies.insert(policy);
-            if self.policies.len() > self.limit {
-                self.policies.pop_first();
-            }
-        }
-    }
-}
-
 /// The buckets and sequences of a person's policies, at most `limit`: those with the highest sequences.
 pub(super) async fn find(session: &Session, person: BlindIndex, limit: usize) -> Result<(Vec<i16>, Vec<i64>), Failure> {
-    let mut newest = Newest { policies: BTreeSet::new(), limit };
+    let mut newest = Newest::new(limit);
     // Read before anything else: what is in no run later on is at this position or behind it.
     let head = session.query_opt("SELECT next FROM people_head", &[]).await?;
     let first: i64 = known("the people's head", head)?.try_get(0)?;
@@ -143,7 +127,7 @@ pub(super) async fn find(session: &Session, person: BlindIndex, limit: usize) ->
         before = rows.last().filter(|_| is_full).map(|row| row.try_get(0)).transpose()?;
     }
     newest.add(of_before(session, person, limit).await?);
-    Ok(newest.policies.iter().rev().map(|policy| (bucket_of(*policy), big(policy / u64::from(BUCKETS)))).unzip())
+    Ok(newest.into_iter().map(|policy| (bucket_of(policy), big(policy / u64::from(BUCKETS)))).unzip())
 }
 
 /// What is in no run: events without a position, and events from a position on. No table is ever gone through for them:
@@ -208,13 +192,5 @@ mod tests {
         let across: [u8; 16] = buckets[&bucket_of_digest(two.0)][12..28].try_into().unwrap();
         assert_eq!(policies_in(&buckets[&bucket_of_digest(two.0)], BlindIndex(across)).count(), 0);
         assert_eq!(together(&[]), None);
-    }
-
-    #[test]
-    fn no_more_policies_are_kept_than_are_asked_for_and_those_are_the_newest() {
-        let mut newest = Newest { policies: BTreeSet::new(), limit: 2 };
-        newest.add([5, 9, 5, 7]);
-        newest.add([1, 8]);
-        assert_eq!(newest.policies.into_iter().collect::<Vec<_>>(), [8, 9]);
     }
 }

@@ -17,6 +17,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0009_figures.sql"),
     include_str!("migrations/0010_provider.sql"),
     include_str!("migrations/0011_fresh_people.sql"),
+    include_str!("migrations/0012_people_runs.sql"),
 ];
 
 /// Brings the schema up to date.

@@ -67,9 +67,11 @@ impl Store for SqliteStore {
         let writes = decide(loaded)?;
         write(&transaction, &writes).map_err(sql)?;
         let (policies, digests) = named(&writes);
-        let indexed = self.indexer.step(&transaction, policies, digests).map_err(sql)?;
+        // What fails from here on leaves a new one, which finds in the ledger how far the last has come.
+        let mut indexer = std::mem::take(&mut self.indexer);
+        indexer.step(&transaction, policies, digests).map_err(sql)?;
         transaction.commit().map_err(sql)?;
-        self.indexer.note(&indexed);
+        self.indexer = indexer;
         self.checkpoints.step(&self.connection);
         Ok(())
     }
