@@ -29,8 +29,9 @@ struct Lengths {
     longer: u32,
 }
 
-/// At 32 MiB and 1.5 MiB; again after 8 MiB.
-const LENGTHS: Lengths = Lengths { long: 4_096, rest: 192, longer: 1_024 };
+/// At 4 MiB and 1 MiB; again after 2 MiB. A batch's sync waits while the disk takes what was moved: with 32 MiB at once
+/// p99 was twice what it is, at the same rate (`docs/performance.md`).
+const LENGTHS: Lengths = Lengths { long: 512, rest: 128, longer: 256 };
 
 /// What the thread and the writer tell each other.
 #[derive(Default)]
