@@ -8,16 +8,23 @@ use std::sync::Arc;
 use baoqiao_bench::{Forgetful, routes};
 use baoqiao_gateway::clock::SystemClock;
 use baoqiao_gateway::config::Config;
-use baoqiao_gateway::http::{Allowance, Front, Server, ServerLimits};
+use baoqiao_gateway::http::{Allowance, Front, Server, ServerLimits, handler_threads};
 use baoqiao_gateway::vault::Vault;
 use baoqiao_gateway::vault::keyring::Keyring;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[tokio::main]
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// On as many threads as `baoqiao serve`.
+fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(handler_threads()).enable_all().build()?;
+    runtime.block_on(serve())
+}
+
 #[allow(clippy::print_stderr, reason = "who started it waits for the line")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn serve() -> Result<()> {
     let path = std::env::args().nth(1).ok_or("expected: CONFIG")?;
     let config = Config::load(Path::new(&path), &|name| std::env::var(name).ok())?;
     let keyring = Keyring::load(&config.ledger.keys)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use baoqiao_gateway::clock::SystemClock;
 use baoqiao_gateway::gateway::Gateway;
+use baoqiao_gateway::http::handler_threads;
 use baoqiao_gateway::ledger::CommitterPanicked;
 
 use super::load_config;
@@ -30,7 +31,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Outcome {
     let config = load_config(&args.config)?;
     let log = telemetry::start(&config.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(handler_threads()).enable_all().build()?;
     let served = runtime.block_on(async {
         let mut signals = Signals::listen()?;
         let (partners, products) = (config.partners.len(), config.catalogue.products().count());
@@ -65,11 +66,4 @@ async fn until_stopped(gateway: Gateway, signals: &mut Signals) -> Result<(), Co
             Ok(())
         }
     }
-}
-
-/// Threads that answer calls: a core less than there are, and at least one. The ledger's writer, on which every answer
-/// waits, then has one to itself; beside as many threads as cores it waited for its turn a quarter of the time. (On
-/// two cores issuing became 3 to 21 % faster in three comparisons; `docs/performance.md`.)
-fn workers() -> usize {
-    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
 }

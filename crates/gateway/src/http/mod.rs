@@ -24,7 +24,7 @@ use crate::ledger::Ledger;
 
 pub use bodies::BodyBudget;
 pub use inbound::{Inbound, InboundLimits};
-pub use server::{Front, Server, ServerLimits};
+pub use server::{Front, Server, ServerLimits, handler_threads};
 pub use strangers::Allowance;
 
 /// All that the handlers need.

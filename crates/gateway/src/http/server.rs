@@ -25,6 +25,13 @@ use super::strangers::Allowance;
 use crate::clock::Clock;
 use crate::tls::Tls;
 
+/// How many threads answer calls: a core less than there are, and at least one. The ledger's writer, on which every answer
+/// waits, then has one to itself; beside as many threads as cores it waited for its turn a quarter of the time. (On
+/// two cores issuing became 3 to 21 % faster in three comparisons; `docs/performance.md`.)
+pub fn handler_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+
 /// Bounds on connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerLimits {
