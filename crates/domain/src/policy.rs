@@ -46,6 +46,11 @@ impl PolicyState {
         }
     }
 
+    /// Whether the policy ended before its time.
+    pub fn is_ended(self) -> bool {
+        self != Self::Issued
+    }
+
     /// Reads the ledger's name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Issued, Self::Rescinded, Self::Surrendered].into_iter().find(|state| state.as_str() == name)

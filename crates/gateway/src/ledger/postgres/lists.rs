@@ -89,8 +89,12 @@ async fn policies(
     let (below_ms, below) = end.into_iter().chain(place).min().unwrap_or((i64::MAX, i64::MAX));
     let from_ms = filter.issued_from.map_or(i64::MIN, millis);
     let state = filter.state.map(PolicyState::as_str);
+    // In the words of the index of those few.
+    let ended = if filter.state.is_some_and(PolicyState::is_ended) { "AND x.state <> 'issued'" } else { "" };
     let list = List {
-        rows: "SELECT * FROM policies x WHERE x.issued_ms >= $1 AND (x.issued_ms, x.sequence) < ($2, $3)".to_owned(),
+        rows: format!(
+            "SELECT * FROM policies x WHERE x.issued_ms >= $1 AND (x.issued_ms, x.sequence) < ($2, $3) {ended}"
+        ),
         examined: MAX_EXAMINED,
         fits: "($4::text IS NULL OR x.partner = $4) AND ($5::text IS NULL OR x.product_code = $5) \
                AND ($6::text IS NULL OR x.state = $6)",

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use baoqiao_domain::policy::Policy;
+use baoqiao_domain::policy::{Policy, PolicyState};
 use baoqiao_domain::policy_number::PolicyNumber;
 
 use super::none_if_no_row;
@@ -74,14 +74,21 @@ pub(super) fn optional_instant(row: &Row<'_>, column: usize) -> rusqlite::Result
     row.get::<_, Option<i64>>(column)?.map(|_| instant(row, column)).transpose()
 }
 
+fn policy_query(filter: &PolicyFilter) -> String {
+    // In the words of the index of those few.
+    let ended = if filter.state.is_some_and(PolicyState::is_ended) { "AND state <> 'issued'" } else { "" };
+    format!(
+        "SELECT issued_ms, sequence, partner, product_code, state FROM policies \
+         WHERE issued_ms >= ? AND (issued_ms, sequence) < (?, ?) {ended} ORDER BY issued_ms DESC, sequence DESC"
+    )
+}
+
 fn policies(
     connection: &Connection,
     filter: &PolicyFilter,
     after: Option<PolicyPlace>,
     share: Share,
 ) -> rusqlite::Result<Slice<Policy, PolicyPlace>> {
-    let query = "SELECT issued_ms, sequence, partner, product_code, state FROM policies \
-                 WHERE issued_ms >= ? AND (issued_ms, sequence) < (?, ?) ORDER BY issued_ms DESC, sequence DESC";
     // No policy has the sequence 0: all that was issued at the end itself is left out.
     let end = filter.issued_to.map(|to| (millis(to), 0));
     let place = after.map(|place| (place.issued_ms, i64::try_from(place.sequence).unwrap_or(i64::MAX)));
@@ -92,7 +99,7 @@ fn policies(
         Value::Integer(below),
     ];
     let state = filter.state.map(|state| state.as_str().to_owned());
-    let found = slice(connection, (query, values), share, |row| {
+    let found = slice(connection, (&policy_query(filter), values), share, |row| {
         let place = PolicyPlace { issued_ms: row.get(0)?, sequence: row.get(1)? };
         let fits = fits(filter.partner.as_ref(), || row.get(2))?
             && fits(filter.product_code.as_ref(), || row.get(3))?
@@ -394,15 +401,32 @@ mod tests {
         assert_eq!(numbers(2, share(2, 1), true), Slice { items: vec![], next: None });
     }
 
-    /// How SQLite goes about a listing of messages: the index that it walks, and whether it sorts.
-    fn plan(filter: &MessageFilter) -> String {
+    /// How SQLite goes about it: the index that it walks, and whether it sorts.
+    fn steps(query: &str, values: Vec<Value>) -> String {
         let mut connection = Connection::open_in_memory().unwrap();
         super::super::migrations::run(&mut connection).unwrap();
-        let (terms, values) = message_terms(filter, Some(MessagePlace { received_ms: 9, id: 9 }));
-        let query = format!("EXPLAIN QUERY PLAN {}", message_query(&terms));
-        let mut statement = connection.prepare(&query).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
         let steps = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
         steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    fn plan(filter: &MessageFilter) -> String {
+        let (terms, values) = message_terms(filter, Some(MessagePlace { received_ms: 9, id: 9 }));
+        steps(&message_query(&terms), values)
+    }
+
+    #[test]
+    fn policies_that_ended_are_found_among_their_like_and_come_out_sorted() {
+        for (state, index) in [
+            (None, "policies_by_issue"),
+            (Some(PolicyState::Issued), "policies_by_issue"),
+            (Some(PolicyState::Rescinded), "policies_ended"),
+            (Some(PolicyState::Surrendered), "policies_ended"),
+        ] {
+            let query = policy_query(&PolicyFilter { state, ..PolicyFilter::default() });
+            let plan = steps(&query, vec![Value::Integer(0), Value::Integer(9), Value::Integer(9)]);
+            assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{state:?}: {plan}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0010_provider.sql"),
     include_str!("migrations/0011_fresh_people.sql"),
     include_str!("migrations/0012_people_runs.sql"),
+    include_str!("migrations/0013_ended.sql"),
 ];
 
 /// Brings the schema up to date.
