@@ -133,7 +133,7 @@ pub struct Answered {
 /// An answer, and the submission, back where it came from.
 ///
 /// It is many small pieces of memory. Freed by the committer, each would have to come back to the handler's core before
-/// it could be used again: a tenth of a handler's time.
+/// it could be used again. (That took a tenth of a handler's time; `docs/performance.md`.)
 struct Settled {
     answered: Answered,
     _submission: Box<Submission>,

@@ -19,11 +19,18 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0011_fresh_people.sql"),
     include_str!("migrations/0012_people_runs.sql"),
     include_str!("migrations/0013_ended.sql"),
+    include_str!("migrations/0014_closed_runs.sql"),
 ];
 
 /// Brings the schema up to date.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     migrate(connection, STEPS)
+}
+
+/// Makes a ledger as an earlier version left it.
+#[cfg(test)]
+pub(super) fn run_to(connection: &mut Connection, version: usize) {
+    migrate(connection, &STEPS[..version]).unwrap();
 }
 
 /// Checks that a ledger which is only read has the schema that this program reads.

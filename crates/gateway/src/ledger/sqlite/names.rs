@@ -1,9 +1,7 @@
 //! Names of parties in the blind index, for policies that are older than it, in SQLite.
 
-use rusqlite::params;
-
 use super::console::SqliteConsole;
-use super::people::SEGMENT_BITS;
+use super::people::segment;
 use crate::ledger::names::{NameIndex, Unnamed};
 use crate::ledger::store::StoreError;
 use crate::vault::{BlindIndex, Sealed};
@@ -21,13 +19,9 @@ impl NameIndex for SqliteConsole {
     }
 
     fn name(&self, rows: &[(u64, Vec<BlindIndex>)], missing_to: u64) -> Result<(), StoreError> {
-        let insert = "INSERT OR IGNORE INTO people (segment, digest, policy_sequence) VALUES (?, ?, ?)";
         self.write("naming policies", true, |transaction| {
-            let mut statement = transaction.prepare_cached(insert)?;
             for (sequence, people) in rows {
-                for person in people {
-                    statement.execute(params![sequence >> SEGMENT_BITS, person.0, sequence])?;
-                }
+                people.iter().try_for_each(|person| segment::write(transaction, &person.0, *sequence))?;
             }
             transaction.execute("UPDATE name_index SET missing_to = ?", [missing_to]).map(|_| ())
         })

@@ -2,20 +2,22 @@
 //!
 //! Digests are in no order, and each put into its place at once would touch a page of its own, written to the log whole.
 //! So a policy's digests first lie together in one row, at the end of a table. When there are rows enough, the oldest
-//! 2,048 make a short run: all their digests in order, in blocks of a page each. Short runs of 32,768 policies make a
-//! long one. All this is done a few digests at a time with each batch, so that none waits for it.
+//! 1,024 make a short run: all their digests in order, in blocks of a page each. Short runs of 32,768 policies make a
+//! long one, a few digests with each batch, so that none waits for it.
 //!
 //! A search looks through the rows, and into one block of each run. (A row a digest took 1,200 insertions a
 //! batch; `docs/performance.md` has the figures.)
 //!
-//! Policies come in the order of their sequences, and so runs do. What a run is made of goes only with the transaction
-//! that ends it; until then some policies are found twice, and none is missed. A gateway that starts anew begins a short
-//! run again, and writes the same blocks; with a long one it goes on.
+//! A run is numbered by its policies' sequences, and once a greater one is there it is closed: a policy that comes later,
+//! from another gateway's numbers, goes into a table of its own. What a run is made of goes only when the run is whole;
+//! until then some policies are found twice, and none is missed. All that several gateways on one file may know of each
+//! other is in the tables: what is under way is looked at again in each transaction.
 
 mod block;
 mod indexer;
 mod merge;
 mod search;
+pub(super) mod segment;
 #[cfg(test)]
 mod tests;
 
@@ -27,12 +29,6 @@ use crate::vault::BlindIndex;
 
 pub(super) use indexer::Indexer;
 pub(super) use search::find;
-
-/// How many policies shared a segment of `people`, as a power of two.
-///
-/// The number of a segment only ever gets larger by a smaller power, so that rows written under another one are found
-/// all the same.
-pub(super) const SEGMENT_BITS: u32 = 11;
 
 const DIGEST_BYTES: usize = 16;
 

@@ -18,13 +18,10 @@ pub(super) struct Runs {
     /// A run is numbered by its first policy's sequence without so many bits.
     pub(super) bits: u32,
     insert: &'static str,
-    /// The block in which a digest would lie.
-    at: &'static str,
-    /// The next block of a run.
-    after: &'static str,
+    /// Of the blocks between two ids, the last one's entries, its id, and the first one's id and entries.
     last: &'static str,
+    last_id: &'static str,
     first: &'static str,
-    last_of: &'static str,
 }
 
 macro_rules! runs {
@@ -32,18 +29,16 @@ macro_rules! runs {
         Runs {
             bits: $bits,
             insert: concat!("INSERT OR REPLACE INTO ", $table, " (id, entries) VALUES (?, ?)"),
-            at: concat!("SELECT entries FROM ", $table, " WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"),
-            after: concat!("SELECT id, entries FROM ", $table, " WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"),
-            last: concat!("SELECT id FROM ", $table, " WHERE id < ? ORDER BY id DESC LIMIT 1"),
-            first: concat!("SELECT id FROM ", $table, " WHERE id >= ? ORDER BY id LIMIT 1"),
-            last_of: concat!("SELECT id FROM ", $table, " WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"),
+            last: concat!("SELECT entries FROM ", $table, " WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"),
+            last_id: concat!("SELECT id FROM ", $table, " WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1"),
+            first: concat!("SELECT id, entries FROM ", $table, " WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1"),
         }
     };
 }
 
-/// Of 2,048 policies.
-pub(super) const SHORT: Runs = runs!("people_short_runs", 11);
-/// Of the policies of sixteen short runs.
+/// Of 1,024 policies.
+pub(super) const SHORT: Runs = runs!("people_short_runs", 10);
+/// Of the policies of 32 short runs.
 pub(super) const LONG: Runs = runs!("people_long_runs", 15);
 
 /// What of a digest is in a block's id.
@@ -71,20 +66,20 @@ impl Runs {
     /// The run before `run`, or the last of all.
     pub(super) fn before(&self, connection: &Connection, run: Option<u64>) -> rusqlite::Result<Option<u64>> {
         let end = run.map_or(i64::MAX.unsigned_abs(), first_id);
-        let last = connection.prepare_cached(self.last)?.query_row([end], |row| row.get::<_, u64>(0)).optional()?;
-        Ok(last.map(|id| id >> RUN_SHIFT))
+        let Some(last) = end.checked_sub(1) else { return Ok(None) };
+        Ok(self.last_between(connection, 0, last)?.map(|id| id >> RUN_SHIFT))
     }
 
     /// The first run whose number is not below `run`.
     pub(super) fn from(&self, connection: &Connection, run: u64) -> rusqlite::Result<Option<u64>> {
-        let first = connection.prepare_cached(self.first)?.query_row([first_id(run)], |row| row.get::<_, u64>(0));
-        Ok(first.optional()?.map(|id| id >> RUN_SHIFT))
+        let ids = (first_id(run), i64::MAX);
+        let first = connection.prepare_cached(self.first)?.query_row(ids, |row| row.get::<_, u64>(0)).optional()?;
+        Ok(first.map(|id| id >> RUN_SHIFT))
     }
 
-    /// The last block of a run that begins at `id` or before it.
-    pub(super) fn last_to(&self, connection: &Connection, run: u64, id: u64) -> rusqlite::Result<Option<u64>> {
-        let mut statement = connection.prepare_cached(self.last_of)?;
-        statement.query_row((first_id(run), id), |row| row.get(0)).optional()
+    /// The last block whose id is one of these.
+    pub(super) fn last_between(&self, connection: &Connection, from: u64, to: u64) -> rusqlite::Result<Option<u64>> {
+        connection.prepare_cached(self.last_id)?.query_row((from, to), |row| row.get(0)).optional()
     }
 
     /// The policies of a person in a run.
@@ -99,7 +94,7 @@ impl Runs {
             let entries = self.entries(run, row.get_ref(0)?.as_blob()?);
             Ok(entries.filter(|entry| entry.digest == person.0).map(|entry| entry.sequence).collect())
         };
-        Ok(connection.prepare_cached(self.at)?.query_row(ids, read).optional()?.unwrap_or_default())
+        Ok(connection.prepare_cached(self.last)?.query_row(ids, read).optional()?.unwrap_or_default())
     }
 
     /// The id and the entries of the first block of the run that is not before `from`.
@@ -111,7 +106,7 @@ impl Runs {
     ) -> rusqlite::Result<Option<(u64, Vec<Entry>)>> {
         let ids = (from, last_id(run));
         let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, self.entries(run, row.get_ref(1)?.as_blob()?).collect()));
-        connection.prepare_cached(self.after)?.query_row(ids, read).optional()
+        connection.prepare_cached(self.first)?.query_row(ids, read).optional()
     }
 
     fn entries(&self, run: u64, block: &[u8]) -> impl Iterator<Item = Entry> {

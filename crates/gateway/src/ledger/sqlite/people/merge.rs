@@ -4,7 +4,7 @@ use rusqlite::Transaction;
 
 use super::Entry;
 use super::block::{LONG, RunWriter, SHORT, first_id, last_id, prefix};
-use super::indexer::oldest;
+use super::indexer::{close, oldest};
 
 /// How many bits of a short run's number tell it from others in its long one.
 const SHORT_BITS: u32 = LONG.bits - SHORT.bits;
@@ -54,6 +54,8 @@ impl Merge {
     pub(super) fn step(&mut self, transaction: &Transaction<'_>, entries: usize) -> rusqlite::Result<()> {
         match self {
             Self::Look => *self = next(transaction)?,
+            // Another gateway was faster, and its sources may be gone.
+            Self::Write(run) if head(transaction)? > run.number => *self = Self::Delete,
             Self::Write(run) => {
                 if run.step(transaction, entries)? {
                     *self = Self::Delete;
@@ -74,15 +76,18 @@ fn head(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
     transaction.prepare_cached("SELECT next_long_run FROM people_head")?.query_row([], |row| row.get(0))
 }
 
-/// The next long run is that of the first short one that is in none, once all policies that belong to it are in short runs.
+/// The next long run is that of the first short one that is in none, once greater policies have come: then it is closed.
 fn next(transaction: &Transaction<'_>) -> rusqlite::Result<Merge> {
     if delete(transaction)? > 0 {
         return Ok(Merge::Delete);
     }
     let Some(first) = SHORT.from(transaction, head(transaction)? << SHORT_BITS)? else { return Ok(Merge::Rest) };
     let number = first >> SHORT_BITS;
-    let is_whole = oldest(transaction)?.is_some_and(|fresh| fresh >> LONG.bits > number);
-    Ok(if is_whole { Merge::Write(Box::new(NewRun::begin(transaction, number)?)) } else { Merge::Rest })
+    if oldest(transaction)?.is_none_or(|fresh| fresh >> LONG.bits <= number) {
+        return Ok(Merge::Rest);
+    }
+    close(transaction, (number + 1) << SHORT_BITS)?;
+    Ok(Merge::Write(Box::new(NewRun::begin(transaction, number)?)))
 }
 
 /// Deletes some blocks that are in long runs, and says how many.
@@ -95,7 +100,7 @@ fn delete(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
 impl NewRun {
     /// Goes on from the last block that was written: only that one is written again.
     fn begin(transaction: &Transaction<'_>, number: u64) -> rusqlite::Result<Self> {
-        let written = LONG.last_to(transaction, number, last_id(number))?;
+        let written = LONG.last_between(transaction, first_id(number), last_id(number))?;
         let from = written.map_or(0, |id| id - first_id(number));
         let first = number << SHORT_BITS;
         let sources = (first..first + (1 << SHORT_BITS)).map(|run| Source::begin(transaction, run, from));
@@ -131,7 +136,7 @@ impl NewRun {
 
 impl Source {
     fn begin(transaction: &Transaction<'_>, number: u64, from: u64) -> rusqlite::Result<Self> {
-        let next = SHORT.last_to(transaction, number, first_id(number) | from)?;
+        let next = SHORT.last_between(transaction, first_id(number), first_id(number) | from)?;
         let next = Some(next.unwrap_or(first_id(number)));
         Ok(Self { number, from, next, block: Vec::new().into_iter().peekable() })
     }

@@ -1,5 +1,8 @@
 //! Everybody is found, wherever the digests are at the time.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -12,16 +15,19 @@ use crate::ledger::sqlite::migrations;
 /// Policies enough for two long runs.
 const POLICIES: u64 = 95_000;
 /// Batches are of this many and fewer.
-const BATCH: u64 = 600;
+const BATCH: u64 = 200;
+/// How many numbers a gateway sets aside.
+const BLOCK: u64 = 8_192;
 
 fn number(sequence: u64) -> PolicyNumber {
     let at: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
     PolicyNumber::new(&"PBDI".parse().unwrap(), at, Bucket::default(), sequence)
 }
 
-fn person(random: u64) -> BlindIndex {
+/// Somebody whose digest is as random as they are.
+fn person(seed: u64) -> BlindIndex {
     let mut digest = [0; DIGEST_BYTES];
-    digest[..8].copy_from_slice(&random.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    fastrand::Rng::with_seed(seed).fill(&mut digest);
     BlindIndex(digest)
 }
 
@@ -30,33 +36,53 @@ fn regular() -> BlindIndex {
     person(u64::MAX)
 }
 
+/// A gateway, of which there may be two on one file.
+#[derive(Default)]
+struct Gateway {
+    indexer: Indexer,
+    numbers: Range<u64>,
+}
+
 struct World {
     connection: Connection,
-    indexer: Indexer,
-    sequence: u64,
+    gateways: [Gateway; 2],
+    /// Numbers from here on are nobody's.
+    free: u64,
+    issued: BTreeSet<u64>,
 }
 
 impl World {
     fn new() -> Self {
         let mut connection = Connection::open_in_memory().unwrap();
         migrations::run(&mut connection).unwrap();
-        Self { connection, indexer: Indexer::default(), sequence: 0 }
+        Self { connection, gateways: Default::default(), free: 1, issued: BTreeSet::new() }
     }
 
     /// Issues so many policies, which come to be or do not.
-    fn batch(&mut self, count: u64, is_committed: bool) {
-        let transaction = self.connection.transaction().unwrap();
-        for sequence in self.sequence + 1..=self.sequence + count {
+    fn batch(&mut self, gateway: usize, count: u64, is_committed: bool) {
+        let Self { connection, gateways, free, issued } = self;
+        let gateway = &mut gateways[gateway];
+        let numbers: Vec<u64> = std::iter::repeat_with(|| {
+            if gateway.numbers.is_empty() {
+                gateway.numbers = *free..*free + BLOCK;
+                *free += BLOCK;
+            }
+            gateway.numbers.next().unwrap()
+        })
+        .take(usize::try_from(count).unwrap())
+        .collect();
+        let transaction = connection.transaction().unwrap();
+        for sequence in &numbers {
             let mut people = vec![person(2 * sequence), person(2 * sequence + 1)];
             people.extend(sequence.is_multiple_of(10).then(regular));
-            write(&transaction, &number(sequence), &people).unwrap();
+            write(&transaction, &number(*sequence), &people).unwrap();
         }
-        let mut indexer = std::mem::take(&mut self.indexer);
-        indexer.step(&transaction, count, 2 * usize::try_from(count).unwrap()).unwrap();
+        let mut indexer = std::mem::take(&mut gateway.indexer);
+        indexer.step(&transaction, count, 2 * numbers.len()).unwrap();
         if is_committed {
             transaction.commit().unwrap();
-            self.indexer = indexer;
-            self.sequence += count;
+            gateway.indexer = indexer;
+            issued.extend(numbers);
         }
     }
 
@@ -67,6 +93,17 @@ impl World {
     fn count(&self, query: &str) -> u64 {
         self.connection.query_row(query, [], |row| row.get(0)).unwrap()
     }
+
+    /// Looks for so many of these policies' parties, and for the regular.
+    fn check(&self, policies: Range<u64>, one_of: usize) {
+        for sequence in self.issued.range(policies).step_by(one_of) {
+            assert_eq!(self.found(person(2 * sequence)), [*sequence]);
+        }
+        let regulars: Vec<u64> =
+            self.issued.iter().rev().filter(|sequence| sequence.is_multiple_of(10)).copied().collect();
+        assert_eq!(self.found(regular()), regulars);
+        assert_eq!(find(&self.connection, regular(), 3).unwrap(), regulars[..3]);
+    }
 }
 
 #[test]
@@ -74,59 +111,129 @@ fn everybody_is_found_all_the_while_whatever_stops_and_however_batches_fall() {
     let mut world = World::new();
     let mut rng = fastrand::Rng::with_seed(7);
     let (mut longest_fresh, mut most_short) = (0, 0);
-    while world.sequence < POLICIES {
-        let is_committed = rng.u8(..20) > 0;
-        world.batch(rng.u64(1..=BATCH), is_committed);
-        if rng.u8(..40) == 0 {
-            // The gateway is killed.
-            world.indexer = Indexer::default();
+    while world.free < POLICIES {
+        // The other gateway is slower, and so comes with lower numbers when its runs are closed.
+        let gateway = usize::from(rng.u8(..8) == 0);
+        world.batch(gateway, rng.u64(1..=BATCH), rng.u8(..20) > 0);
+        if rng.u8(..80) == 0 {
+            // It is killed.
+            world.gateways[gateway] = Gateway::default();
         }
-        let someone = rng.u64(1..=world.sequence.max(1));
-        assert_eq!(world.found(person(2 * someone)), [someone].repeat(usize::from(world.sequence > 0)));
-        assert!(world.found(person(2 * world.sequence + 2)).is_empty(), "nobody yet");
+        let someone = rng.u64(1..world.free);
+        let is_issued = world.issued.contains(&someone);
+        assert_eq!(world.found(person(2 * someone)), [someone].repeat(usize::from(is_issued)));
         longest_fresh = longest_fresh.max(world.count("SELECT count(*) FROM fresh_people"));
         most_short = most_short.max(world.count("SELECT count(DISTINCT id >> 32) FROM people_short_runs"));
     }
-    let regulars: Vec<u64> = (1..=world.sequence / 10).rev().map(|tenth| tenth * 10).collect();
-    assert_eq!(world.found(regular()), regulars);
-    assert_eq!(find(&world.connection, regular(), 3).unwrap(), regulars[..3]);
+    world.check(0..u64::MAX, 61);
+    assert!(world.count("SELECT next_long_run FROM people_head") > 0);
+    assert!(world.count("SELECT count(*) FROM people") > 0, "nobody came late");
+    assert!(longest_fresh < 2 * 1_024 + 5 * BATCH, "{longest_fresh} rows lie together");
+    assert!(most_short < 80, "{most_short} short runs are searched");
+}
+
+/// The other gateway has set numbers aside, and issues from them when their runs are nearly whole, or are in a long run
+/// that is being written, or whole.
+#[test]
+fn policies_that_come_after_greater_ones_cost_nobody_their_place() {
+    for (due, late) in [(2_000, 50), (35_000, 3_000), (40_000, 3_000), (70_000, 3_000)] {
+        let mut world = World::new();
+        world.batch(1, 1, true);
+        world.gateways[1].numbers = 30_000..30_000 + late;
+        world.gateways[0].numbers = 2..30_000;
+        world.free = 30_000 + late;
+        while world.issued.last().is_none_or(|last| *last < due) {
+            world.batch(0, 100, true);
+        }
+        (0..late / 50).for_each(|_| world.batch(1, 50, true));
+        (0..250).for_each(|_| world.batch(0, 100, true));
+        world.check(0..u64::MAX, 61);
+        world.check(30_000..30_000 + late, 7);
+    }
+}
+
+#[test]
+fn a_gateway_that_stood_still_over_a_long_run_leaves_it_to_the_other() {
+    let mut world = World::new();
+    // Until a long run is begun, by either of them.
+    (0..350).for_each(|_| world.batch(0, 100, true));
+    (0..20).for_each(|_| world.batch(1, 1, true));
+    assert_eq!(world.count("SELECT next_long_run FROM people_head"), 0);
+    assert!(world.count("SELECT count(*) FROM people_long_runs") > 0);
+    // One of them ends it, and deletes what it was made of.
+    (0..250).for_each(|_| world.batch(0, 100, true));
+    assert_eq!(world.count("SELECT next_long_run FROM people_head"), 1);
+    assert!(world.count("SELECT min(id) >> 32 FROM people_short_runs") >= 32);
+    (0..100).for_each(|_| world.batch(1, 100, true));
+    world.check(0..u64::MAX, 61);
+}
+
+/// A ledger of schema 13, with two runs of 2,048 policies, some of whose numbers another gateway has yet to use, and a
+/// third run of which the first block is written.
+#[test]
+fn runs_of_an_earlier_version_are_found_and_go_into_a_long_one() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrations::run_to(&mut connection, 13);
+    let late = 14 << 11..(14 << 11) + 100;
+    for run in 13..=15 {
+        let first = run << 11;
+        let policies = (first..first + 2_048).filter(|sequence| !late.contains(sequence));
+        let mut entries: Vec<([u8; DIGEST_BYTES], u64)> =
+            policies.map(|sequence| (person(2 * sequence).0, sequence - first)).collect();
+        entries.sort_unstable();
+        for block in entries.chunks(400).take(if run == 15 { 1 } else { 9 }) {
+            let bytes = block.iter().flat_map(|(digest, offset)| [&digest[..], &offset.to_be_bytes()[4..]].concat());
+            let id = (run << 32) | u64::from(u32::from_be_bytes(*block[0].0.first_chunk().unwrap()));
+            let insert = "INSERT INTO people_short_runs (id, entries) VALUES (?, ?)";
+            connection.execute(insert, params![id, bytes.collect::<Vec<u8>>()]).unwrap();
+        }
+    }
+    let fresh = 15 << 11..(15 << 11) + 3_000;
+    for sequence in fresh.clone() {
+        let transaction = connection.transaction().unwrap();
+        write(&transaction, &number(sequence), &[person(2 * sequence)]).unwrap();
+        transaction.commit().unwrap();
+    }
+    migrations::run(&mut connection).unwrap();
+    let issued = (13 << 11..fresh.end).filter(|sequence| !late.contains(sequence)).collect();
+    let mut world = World { connection, gateways: Default::default(), free: fresh.end, issued };
+    world.gateways[1].numbers = late;
+    world.batch(1, 100, true);
+    for one_of in [1, 7] {
+        for sequence in world.issued.iter().step_by(one_of) {
+            assert_eq!(world.found(person(2 * sequence)), [*sequence]);
+        }
+        (0..300).for_each(|_| world.batch(0, 100, true));
+    }
     assert_eq!(world.count("SELECT next_long_run FROM people_head"), 2);
-    assert!(longest_fresh < 2 * 2_048 + 5 * BATCH, "{longest_fresh} rows lie together");
-    assert!(most_short < 40, "{most_short} short runs are searched");
+    assert!(world.count("SELECT min(id) >> 32 FROM people_short_runs") >= 64);
 }
 
 #[test]
 fn what_is_in_runs_has_gone_from_where_it_was() {
     let mut world = World::new();
-    while world.sequence < POLICIES {
-        world.batch(100, true);
+    while world.free < POLICIES {
+        world.batch(0, 100, true);
     }
     let long = world.count("SELECT sum(length(entries)) / 20 FROM people_long_runs WHERE id >> 32 = 0");
-    // The policies from 1 on of sixteen short runs: the digests of two parties each, and of the regular.
-    let policies = 16 * 2_048;
+    // The digests of two parties each, and of the regular.
+    let policies = 32 * 1_024;
     assert_eq!(long, 2 * policies + policies / 10);
     let remaining = world.count("SELECT min(id) >> 32 FROM people_short_runs");
-    assert!(remaining >= 16, "short run {remaining} is in a long one and still there");
-    // One that is not whole waits.
-    assert!(world.count("SELECT count(*) FROM people_short_runs") > 0);
+    assert!(remaining >= 32, "short run {remaining} is in a long one and still there");
+    assert_eq!(world.count("SELECT count(*) FROM people"), 0, "only late ones go there");
 }
 
 #[test]
 fn a_block_takes_a_page_and_no_more() {
     let mut world = World::new();
-    while world.sequence < 10_000 {
-        world.batch(100, true);
+    while world.free < 10_000 {
+        world.batch(0, 100, true);
     }
-    world
-        .connection
-        .execute_batch("CREATE TEMP TABLE sizes AS SELECT length(entries) AS bytes FROM people_short_runs")
-        .unwrap();
-    let (blocks, full): (u64, u64) = world
-        .connection
-        .query_row("SELECT count(*), count(*) FILTER (WHERE bytes = 8000) FROM sizes", params![], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .unwrap();
+    let query = "SELECT count(*), count(*) FILTER (WHERE length(entries) = 8000), count(DISTINCT id >> 32) \
+                 FROM people_short_runs";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let (blocks, full, runs): (u64, u64, u64) = world.connection.query_row(query, params![], read).unwrap();
     // Of each run one is the rest, and one may have more of the regular.
-    assert!(blocks - full <= 2 * 4, "{full} of {blocks} are full");
+    assert!(full > 0 && blocks - full <= 2 * runs, "{full} of {blocks} are full");
 }

@@ -1,0 +1,53 @@
+//! The blind index as earlier versions wrote it, a row a digest, in segments. Still written where a policy is too late for
+//! its run: by `baoqiao reindex`, and where gateways issue from numbers of their own.
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::DIGEST_BYTES;
+use crate::vault::BlindIndex;
+
+/// How many policies share a segment, as a power of two.
+///
+/// The number of a segment only ever gets larger by a smaller power, so that rows written under another one are found
+/// all the same.
+const SEGMENT_BITS: u32 = 11;
+
+const FIND: &str = "WITH RECURSIVE segments (segment) AS ( \
+       SELECT max(segment) FROM people \
+       UNION ALL SELECT segment - 1 FROM segments WHERE segment > 0) \
+     SELECT i.policy_sequence FROM segments s CROSS JOIN people i ON i.segment = s.segment AND i.digest = ?1 \
+     ORDER BY i.policy_sequence DESC LIMIT ?2";
+
+/// Adds a digest, where it is not there.
+pub(in super::super) fn write(
+    transaction: &Transaction<'_>,
+    digest: &[u8; DIGEST_BYTES],
+    sequence: u64,
+) -> rusqlite::Result<()> {
+    let insert = "INSERT OR IGNORE INTO people (segment, digest, policy_sequence) VALUES (?, ?, ?)";
+    transaction.prepare_cached(insert)?.execute(params![sequence >> SEGMENT_BITS, digest, sequence]).map(|_| ())
+}
+
+/// The newest of a person's policies.
+pub(super) fn find(connection: &Connection, person: BlindIndex, limit: usize) -> rusqlite::Result<Vec<u64>> {
+    let mut statement = connection.prepare_cached(FIND)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    statement.query_map(params![person.0, limit], |row| row.get(0))?.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::sqlite::migrations;
+
+    #[test]
+    fn a_person_is_looked_up_in_each_segment_and_none_is_gone_through() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations::run(&mut connection).unwrap();
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {FIND}")).unwrap();
+        let steps = statement.query_map(params![[0_u8; 16], 1], |row| row.get::<_, String>(3)).unwrap();
+        let plan = steps.map(Result::unwrap).collect::<Vec<_>>().join("; ");
+        assert!(plan.contains("SEARCH i USING PRIMARY KEY (segment=? AND digest=?)"), "{plan}");
+        assert!(!plan.contains("SCAN i"), "{plan}");
+    }
+}
