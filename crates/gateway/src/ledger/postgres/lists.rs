@@ -77,7 +77,7 @@ impl List<'_> {
     }
 }
 
-async fn policies(
+pub(super) async fn policies(
     session: &Session,
     filter: &PolicyFilter,
     after: Option<PolicyPlace>,

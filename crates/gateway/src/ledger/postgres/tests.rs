@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use baoqiao_domain::bucket::Bucket;
 use baoqiao_domain::idempotency::IdempotencyKey;
+use baoqiao_domain::policy::PolicyState;
 use baoqiao_domain::policy_number::PolicyNumber;
 use jiff::Timestamp;
 
@@ -13,6 +14,7 @@ use super::settings::{Settings, Use};
 use crate::clock::Clock;
 use crate::config::{LedgerUrl, PostgresUrl};
 use crate::ledger::fixture::{Database, off_runtime};
+use crate::ledger::lists::PolicyFilter;
 use crate::ledger::store::{Wanted, WantedKey};
 use crate::vault::BlindIndex;
 
@@ -447,4 +449,29 @@ fn a_search_for_a_person_goes_through_no_table() {
         assert_eq!(gone_through.unwrap(), 0, "{n}");
         assert_eq!(found(&mut reader, person(2 * n), 10), [i64::try_from(n).unwrap()]);
     }
+}
+
+#[test]
+fn policies_that_ended_are_read_from_an_index_of_their_own() {
+    let Some(database) = ledger() else { return };
+    let insert = "INSERT INTO policies (bucket, sequence, policy_no, partner, product_code, identifier, insure_id, amount, \
+                    premium, premium_of_cny, currency, effect_ms, expire_ms, issued_ms, state, ended_ms, content_scope, \
+                    content_key, events) \
+                  SELECT 0, n, n, 'p', 'c', n, n, '1', '1', '1', 'CNY', 0, 1, n, \
+                    CASE WHEN n % 500 = 0 THEN 'rescinded' ELSE 'issued' END, CASE WHEN n % 500 = 0 THEN n END, 's', n, 1 \
+                  FROM generate_series(1, 4000) AS n";
+    database.execute(insert).unwrap();
+    database.execute("ANALYZE").unwrap();
+    let filter = PolicyFilter { state: Some(PolicyState::Surrendered), ..PolicyFilter::default() };
+    let mut reader = Connection::new(settings(&database, Use::Reading)).unwrap();
+    let looked_at = reader.transact("test", async |session| {
+        let found = super::lists::policies(session, &filter, None, 10).await?;
+        assert!(found.items.is_empty() && found.next.is_none());
+        let read =
+            "SELECT (seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_xact_user_tables WHERE relname = 'policies'";
+        Ok(session.query_opt(read, &[]).await?.unwrap().try_get::<_, i64>(0)?)
+    });
+    // The eight that were rescinded, more than once, and none of the 3,992 others.
+    let looked_at = looked_at.unwrap();
+    assert!((8..100).contains(&looked_at), "{looked_at}");
 }
