@@ -31,8 +31,8 @@ pub const LOG_LEVEL: Level = Level::INFO;
 pub const LEDGER_PATH: &str = "ledger.db";
 /// `ledger.readers`.
 pub const LEDGER_READERS: u64 = 8;
-/// `ledger.lanes`: the database works on one batch while the other waits for the disk. (Issuing became 1.11 times as fast,
-/// and no faster with three; `docs/performance.md`.)
+/// `ledger.lanes`: the database works on one batch while the other waits for the disk. (Issuing became 1.11 times as fast;
+/// with three it was slower than with one; `docs/performance.md`.)
 pub const LEDGER_LANES: u64 = 2;
 /// `ledger.keys`, beside the configuration.
 pub const KEYS_PATH: &str = "keys.toml";

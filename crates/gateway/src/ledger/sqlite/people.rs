@@ -5,7 +5,7 @@
 //! 1,024 make a short run: all their digests in order, in blocks of a page each. Short runs of 32,768 policies make a
 //! long one, a few digests with each batch, so that none waits for it.
 //!
-//! A search looks through the rows, and into one block of each run. (A row a digest took 1,200 insertions a
+//! A search looks through the rows, into one block of each run, and into each segment of the table of before. (A row a digest took 1,200 insertions a
 //! batch; `docs/performance.md` has the figures.)
 //!
 //! A run is numbered by its policies' sequences, and once a greater one is there it is closed: a policy that comes later,

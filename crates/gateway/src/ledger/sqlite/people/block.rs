@@ -6,7 +6,7 @@ use super::{DIGEST_BYTES, Entry};
 use crate::vault::BlindIndex;
 
 /// How many digests lie in a block: a page holds so many and no more.
-const BLOCK_ENTRIES: usize = 400;
+pub(super) const BLOCK_ENTRIES: usize = 400;
 /// How far a policy's sequence is above the run's first takes so much.
 const OFFSET_BYTES: usize = 4;
 const ENTRY_BYTES: usize = DIGEST_BYTES + OFFSET_BYTES;
@@ -37,7 +37,7 @@ macro_rules! runs {
 }
 
 /// Of 1,024 policies.
-pub(super) const SHORT: Runs = runs!("people_short_runs", 10);
+pub(super) const SHORT: Runs = runs!("people_runs_of_1024", 10);
 /// Of the policies of 32 short runs.
 pub(super) const LONG: Runs = runs!("people_long_runs", 15);
 

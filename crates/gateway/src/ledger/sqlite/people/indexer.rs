@@ -35,16 +35,16 @@ impl Indexer {
             None => count(transaction)?,
         };
         self.fresh = Some(fresh);
-        if fresh < FRESH_ROWS {
-            return self.merge.step(transaction, digests * MERGED_A_NEW_ONE);
+        if fresh >= FRESH_ROWS {
+            // Counted again here and after it: another gateway may have moved some.
+            if count(transaction)? >= FRESH_ROWS {
+                move_oldest(transaction)?;
+                self.merge.look_again();
+            }
+            self.fresh = None;
         }
-        // Counted again here and after it: another gateway may have moved some.
-        if count(transaction)? >= FRESH_ROWS {
-            move_oldest(transaction)?;
-            self.merge.look_again();
-        }
-        self.fresh = None;
-        Ok(())
+        // Also in a batch that has moved some: of the largest every other one does.
+        self.merge.step(transaction, digests * MERGED_A_NEW_ONE)
     }
 }
 

@@ -3,12 +3,12 @@
 use rusqlite::Transaction;
 
 use super::Entry;
-use super::block::{LONG, RunWriter, SHORT, first_id, last_id, prefix};
+use super::block::{BLOCK_ENTRIES, LONG, RunWriter, SHORT, first_id, last_id, prefix};
 use super::indexer::{close, oldest};
 
 /// How many bits of a short run's number tell it from others in its long one.
 const SHORT_BITS: u32 = LONG.bits - SHORT.bits;
-/// How many blocks that have gone into a long run are deleted at once.
+/// How many blocks that have gone into a long run are deleted at once, at the least.
 const DELETED_AT_ONCE: usize = 8;
 
 /// What is to be done next.
@@ -52,8 +52,9 @@ impl Merge {
 
     /// Moves so many entries.
     pub(super) fn step(&mut self, transaction: &Transaction<'_>, entries: usize) -> rusqlite::Result<()> {
+        let blocks = DELETED_AT_ONCE.max(entries / BLOCK_ENTRIES);
         match self {
-            Self::Look => *self = next(transaction)?,
+            Self::Look => *self = next(transaction, blocks)?,
             // Another gateway was faster, and its sources may be gone.
             Self::Write(run) if head(transaction)? > run.number => *self = Self::Delete,
             Self::Write(run) => {
@@ -62,7 +63,7 @@ impl Merge {
                 }
             }
             Self::Delete => {
-                if delete(transaction)? == 0 {
+                if delete(transaction, blocks)? == 0 {
                     *self = Self::Look;
                 }
             }
@@ -77,8 +78,8 @@ fn head(transaction: &Transaction<'_>) -> rusqlite::Result<u64> {
 }
 
 /// The next long run is that of the first short one that is in none, once greater policies have come: then it is closed.
-fn next(transaction: &Transaction<'_>) -> rusqlite::Result<Merge> {
-    if delete(transaction)? > 0 {
+fn next(transaction: &Transaction<'_>, blocks: usize) -> rusqlite::Result<Merge> {
+    if delete(transaction, blocks)? > 0 {
         return Ok(Merge::Delete);
     }
     let Some(first) = SHORT.from(transaction, head(transaction)? << SHORT_BITS)? else { return Ok(Merge::Rest) };
@@ -90,11 +91,12 @@ fn next(transaction: &Transaction<'_>) -> rusqlite::Result<Merge> {
     Ok(Merge::Write(Box::new(NewRun::begin(transaction, number)?)))
 }
 
-/// Deletes some blocks that are in long runs, and says how many.
-fn delete(transaction: &Transaction<'_>) -> rusqlite::Result<usize> {
-    let delete = "DELETE FROM people_short_runs WHERE id IN (SELECT id FROM people_short_runs WHERE id < ? LIMIT ?)";
+/// Deletes so many blocks that are in long runs, and says how many there were.
+fn delete(transaction: &Transaction<'_>, blocks: usize) -> rusqlite::Result<usize> {
+    let delete =
+        "DELETE FROM people_runs_of_1024 WHERE id IN (SELECT id FROM people_runs_of_1024 WHERE id < ? LIMIT ?)";
     let end = first_id(head(transaction)? << SHORT_BITS);
-    transaction.prepare_cached(delete)?.execute((end, DELETED_AT_ONCE))
+    transaction.prepare_cached(delete)?.execute((end, blocks))
 }
 
 impl NewRun {

@@ -14,7 +14,8 @@ const SEGMENT_BITS: u32 = 11;
 
 const FIND: &str = "WITH RECURSIVE segments (segment) AS ( \
        SELECT max(segment) FROM people \
-       UNION ALL SELECT segment - 1 FROM segments WHERE segment > 0) \
+       UNION ALL SELECT (SELECT max(p.segment) FROM people p WHERE p.segment < s.segment) \
+       FROM segments s WHERE s.segment IS NOT NULL) \
      SELECT i.policy_sequence FROM segments s CROSS JOIN people i ON i.segment = s.segment AND i.digest = ?1 \
      ORDER BY i.policy_sequence DESC LIMIT ?2";
 

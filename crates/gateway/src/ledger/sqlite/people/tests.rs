@@ -123,13 +123,13 @@ fn everybody_is_found_all_the_while_whatever_stops_and_however_batches_fall() {
         let is_issued = world.issued.contains(&someone);
         assert_eq!(world.found(person(2 * someone)), [someone].repeat(usize::from(is_issued)));
         longest_fresh = longest_fresh.max(world.count("SELECT count(*) FROM fresh_people"));
-        most_short = most_short.max(world.count("SELECT count(DISTINCT id >> 32) FROM people_short_runs"));
+        most_short = most_short.max(world.count("SELECT count(DISTINCT id >> 32) FROM people_runs_of_1024"));
     }
     world.check(0..u64::MAX, 61);
     assert!(world.count("SELECT next_long_run FROM people_head") > 0);
     assert!(world.count("SELECT count(*) FROM people") > 0, "nobody came late");
     assert!(longest_fresh < 2 * 1_024 + 5 * BATCH, "{longest_fresh} rows lie together");
-    assert!(most_short < 80, "{most_short} short runs are searched");
+    assert!(most_short < 36, "{most_short} short runs are searched");
 }
 
 /// The other gateway has set numbers aside, and issues from them when their runs are nearly whole, or are in a long run
@@ -163,50 +163,133 @@ fn a_gateway_that_stood_still_over_a_long_run_leaves_it_to_the_other() {
     // One of them ends it, and deletes what it was made of.
     (0..250).for_each(|_| world.batch(0, 100, true));
     assert_eq!(world.count("SELECT next_long_run FROM people_head"), 1);
-    assert!(world.count("SELECT min(id) >> 32 FROM people_short_runs") >= 32);
+    assert!(world.count("SELECT min(id) >> 32 FROM people_runs_of_1024") >= 32);
     (0..100).for_each(|_| world.batch(1, 100, true));
     world.check(0..u64::MAX, 61);
 }
 
-/// A ledger of schema 13, with two runs of 2,048 policies, some of whose numbers another gateway has yet to use, and a
-/// third run of which the first block is written.
-#[test]
-fn runs_of_an_earlier_version_are_found_and_go_into_a_long_one() {
-    let mut connection = Connection::open_in_memory().unwrap();
-    migrations::run_to(&mut connection, 13);
-    let late = 14 << 11..(14 << 11) + 100;
-    for run in 13..=15 {
-        let first = run << 11;
-        let policies = (first..first + 2_048).filter(|sequence| !late.contains(sequence));
-        let mut entries: Vec<([u8; DIGEST_BYTES], u64)> =
-            policies.map(|sequence| (person(2 * sequence).0, sequence - first)).collect();
+/// A ledger as schema 13 had it, with runs of 2,048 policies.
+struct Before {
+    connection: Connection,
+    issued: BTreeSet<u64>,
+}
+
+impl Before {
+    fn new() -> Self {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations::run_to(&mut connection, 13);
+        Self { connection, issued: BTreeSet::new() }
+    }
+
+    /// Writes so many blocks of a run of these policies.
+    fn run(&mut self, table: &str, number: u64, policies: impl Iterator<Item = u64> + Clone, blocks: usize) {
+        self.issued.extend(policies.clone());
+        let base = number << if table == "people_short_runs" { 11 } else { 15 };
+        let mut entries: Vec<_> = policies.map(|sequence| (person(2 * sequence).0, sequence - base)).collect();
         entries.sort_unstable();
-        for block in entries.chunks(400).take(if run == 15 { 1 } else { 9 }) {
+        for block in entries.chunks(400).take(blocks) {
             let bytes = block.iter().flat_map(|(digest, offset)| [&digest[..], &offset.to_be_bytes()[4..]].concat());
-            let id = (run << 32) | u64::from(u32::from_be_bytes(*block[0].0.first_chunk().unwrap()));
-            let insert = "INSERT INTO people_short_runs (id, entries) VALUES (?, ?)";
-            connection.execute(insert, params![id, bytes.collect::<Vec<u8>>()]).unwrap();
+            let id = (number << 32) | u64::from(u32::from_be_bytes(*block[0].0.first_chunk().unwrap()));
+            let insert = format!("INSERT INTO {table} (id, entries) VALUES (?, ?)");
+            self.connection.execute(&insert, params![id, bytes.collect::<Vec<u8>>()]).unwrap();
         }
     }
-    let fresh = 15 << 11..(15 << 11) + 3_000;
-    for sequence in fresh.clone() {
-        let transaction = connection.transaction().unwrap();
-        write(&transaction, &number(sequence), &[person(2 * sequence)]).unwrap();
+
+    /// Policies whose digests are in no run.
+    fn fresh(&mut self, policies: Range<u64>) {
+        self.issued.extend(policies.clone());
+        let transaction = self.connection.transaction().unwrap();
+        for sequence in policies {
+            write(&transaction, &number(sequence), &[person(2 * sequence)]).unwrap();
+        }
         transaction.commit().unwrap();
     }
-    migrations::run(&mut connection).unwrap();
-    let issued = (13 << 11..fresh.end).filter(|sequence| !late.contains(sequence)).collect();
-    let mut world = World { connection, gateways: Default::default(), free: fresh.end, issued };
-    world.gateways[1].numbers = late;
+
+    /// Its successor, and another gateway that still has these numbers.
+    fn successor(mut self, numbers: Range<u64>) -> World {
+        migrations::run(&mut self.connection).unwrap();
+        let free = self.issued.last().unwrap() + 1;
+        let mut world = World { connection: self.connection, gateways: Default::default(), free, issued: self.issued };
+        world.gateways[1].numbers = numbers;
+        world
+    }
+}
+
+impl World {
+    fn check_all(&self, one_of: usize) {
+        for sequence in self.issued.iter().step_by(one_of) {
+            assert_eq!(self.found(person(2 * sequence)), [*sequence]);
+        }
+    }
+}
+
+#[test]
+fn runs_of_an_earlier_version_are_found_and_go_into_a_long_one() {
+    let mut before = Before::new();
+    let late = 14 << 11..(14 << 11) + 100;
+    for run in 13..=15 {
+        let policies = (run << 11..(run + 1) << 11).filter(|sequence| !late.contains(sequence));
+        // The last one was under way.
+        before.run("people_short_runs", run, policies, if run == 15 { 1 } else { 9 });
+    }
+    before.fresh(15 << 11..(15 << 11) + 3_000);
+    let mut world = before.successor(late);
     world.batch(1, 100, true);
     for one_of in [1, 7] {
-        for sequence in world.issued.iter().step_by(one_of) {
-            assert_eq!(world.found(person(2 * sequence)), [*sequence]);
-        }
+        world.check_all(one_of);
         (0..300).for_each(|_| world.batch(0, 100, true));
     }
     assert_eq!(world.count("SELECT next_long_run FROM people_head"), 2);
-    assert!(world.count("SELECT min(id) >> 32 FROM people_short_runs") >= 64);
+    assert!(world.count("SELECT min(id) >> 32 FROM people_runs_of_1024") >= 64);
+}
+
+/// The other gateway has the last numbers of the run, for which there is no short run yet.
+#[test]
+fn a_long_run_that_an_earlier_version_began_takes_no_policy_more() {
+    let mut before = Before::new();
+    let end = 1 << 15;
+    let late = end - 4_096..end;
+    let early = 1..late.start;
+    for run in 0..14 {
+        before.run("people_short_runs", run, (run << 11).max(1)..(run + 1) << 11, 9);
+    }
+    before.run("people_long_runs", 0, early, 40);
+    before.fresh(end..end + 1_900);
+    let mut world = before.successor(late);
+    (0..20).for_each(|_| world.batch(1, 100, true));
+    (0..400).for_each(|_| world.batch(0, 100, true));
+    assert_eq!(world.count("SELECT next_long_run FROM people_head"), 1);
+    world.check_all(11);
+}
+
+/// Its policies are late for a closed run, and are the first of those that lie together for a while.
+#[test]
+fn a_gateway_with_old_numbers_does_not_keep_the_other_ones_runs_from_being_merged() {
+    let mut world = World::new();
+    world.gateways[1].numbers = 30_000..34_000;
+    world.gateways[0].numbers = 1..30_000;
+    world.free = 34_000;
+    (0..450).for_each(|_| world.batch(0, 100, true));
+    assert!(world.count("SELECT next_short_run FROM people_head") >= 32, "the run is closed");
+    let mut most_short = 0;
+    for _ in 0..800 {
+        world.batch(1, 1, true);
+        world.batch(0, 100, true);
+        most_short = most_short.max(world.count("SELECT count(DISTINCT id >> 32) FROM people_runs_of_1024"));
+    }
+    assert!(most_short < 80, "{most_short} short runs are searched");
+    world.check_all(61);
+}
+
+#[test]
+fn large_batches_are_merged_as_fast_as_they_come() {
+    let mut world = World::new();
+    let mut most_short = 0;
+    while world.free < 6 << 15 {
+        world.batch(0, 512, true);
+        most_short = most_short.max(world.count("SELECT count(DISTINCT id >> 32) FROM people_runs_of_1024"));
+    }
+    assert!(most_short < 80, "{most_short} short runs are searched");
 }
 
 #[test]
@@ -219,7 +302,7 @@ fn what_is_in_runs_has_gone_from_where_it_was() {
     // The digests of two parties each, and of the regular.
     let policies = 32 * 1_024;
     assert_eq!(long, 2 * policies + policies / 10);
-    let remaining = world.count("SELECT min(id) >> 32 FROM people_short_runs");
+    let remaining = world.count("SELECT min(id) >> 32 FROM people_runs_of_1024");
     assert!(remaining >= 32, "short run {remaining} is in a long one and still there");
     assert_eq!(world.count("SELECT count(*) FROM people"), 0, "only late ones go there");
 }
@@ -231,7 +314,7 @@ fn a_block_takes_a_page_and_no_more() {
         world.batch(0, 100, true);
     }
     let query = "SELECT count(*), count(*) FILTER (WHERE length(entries) = 8000), count(DISTINCT id >> 32) \
-                 FROM people_short_runs";
+                 FROM people_runs_of_1024";
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let (blocks, full, runs): (u64, u64, u64) = world.connection.query_row(query, params![], read).unwrap();
     // Of each run one is the rest, and one may have more of the regular.
