@@ -5,11 +5,11 @@
 //! 1,024 make a short run: all their digests in order, in blocks of a page each. Short runs of 32,768 policies make a
 //! long one, a few digests with each batch, so that none waits for it.
 //!
-//! A search looks through the rows, into one block of each run, and into each segment of the table of before. (A row a digest took 1,200 insertions a
-//! batch; `docs/performance.md` has the figures.)
+//! A search looks through the rows, into one block of each run, and into each segment of `people`, the table of earlier
+//! versions. (A row a digest took 1,200 insertions a batch; `docs/performance.md` has the figures.)
 //!
 //! A run is numbered by its policies' sequences, and once a greater one is there it is closed: a policy that comes later,
-//! from another gateway's numbers, goes into a table of its own. What a run is made of goes only when the run is whole;
+//! from another gateway's numbers, goes into `people`. What a run is made of goes only when the run is whole;
 //! until then some policies are found twice, and none is missed. All that several gateways on one file may know of each
 //! other is in the tables: what is under way is looked at again in each transaction.
 

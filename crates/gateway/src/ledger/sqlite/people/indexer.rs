@@ -30,17 +30,16 @@ impl Indexer {
         policies: u64,
         digests: usize,
     ) -> rusqlite::Result<()> {
-        let fresh = match self.fresh {
-            Some(fresh) => fresh + policies,
-            None => count(transaction)?,
+        // Counted anew before each move and after it: another gateway may have moved some.
+        let fresh = match self.fresh.map(|fresh| fresh + policies) {
+            Some(fresh) if fresh < FRESH_ROWS => fresh,
+            _ => count(transaction)?,
         };
-        self.fresh = Some(fresh);
-        if fresh >= FRESH_ROWS {
-            // Counted again here and after it: another gateway may have moved some.
-            if count(transaction)? >= FRESH_ROWS {
-                move_oldest(transaction)?;
-                self.merge.look_again();
-            }
+        if fresh < FRESH_ROWS {
+            self.fresh = Some(fresh);
+        } else {
+            move_oldest(transaction)?;
+            self.merge.look_again();
             self.fresh = None;
         }
         // Also in a batch that has moved some: of the largest every other one does.

@@ -50,5 +50,21 @@ mod tests {
         let plan = steps.map(Result::unwrap).collect::<Vec<_>>().join("; ");
         assert!(plan.contains("SEARCH i USING PRIMARY KEY (segment=? AND digest=?)"), "{plan}");
         assert!(!plan.contains("SCAN i"), "{plan}");
+        // From one segment that is there to the one before it, however far that is.
+        assert!(plan.contains("SEARCH p USING PRIMARY KEY (segment<?)"), "{plan}");
+    }
+
+    #[test]
+    fn segments_that_are_far_apart_are_all_looked_into() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations::run(&mut connection).unwrap();
+        let transaction = connection.transaction().unwrap();
+        for sequence in [7, 1 << 20, 1 << 40] {
+            write(&transaction, &[3; DIGEST_BYTES], sequence).unwrap();
+            write(&transaction, &[4; DIGEST_BYTES], sequence + 1).unwrap();
+        }
+        let find = |limit| find(&transaction, BlindIndex([3; DIGEST_BYTES]), limit).unwrap();
+        assert_eq!(find(10), [1 << 40, 1 << 20, 7]);
+        assert_eq!(find(2), [1 << 40, 1 << 20]);
     }
 }
