@@ -485,6 +485,7 @@ impl Gateway {
 async fn listen(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Server, SocketAddr), StartError> {
     let limits = ServerLimits {
         header_timeout: config.server.header_timeout,
+        body_timeout: config.server.body_timeout,
         shutdown_grace: config.server.shutdown_grace,
         connections: config.server.connection_limit,
     };

@@ -32,6 +32,7 @@ async fn serve() -> Result<()> {
     let (router, _committer) = routes(&config, &vault, Forgetful::default())?;
     let limits = ServerLimits {
         header_timeout: config.server.header_timeout,
+        body_timeout: config.server.body_timeout,
         shutdown_grace: config.server.shutdown_grace,
         connections: config.server.connection_limit,
     };

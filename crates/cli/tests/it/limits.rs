@@ -51,6 +51,53 @@ async fn a_body_over_the_limit_is_refused_with_or_without_a_length() {
     assert_eq!(field(&gateway.call(example()).await, &["success"]), "true");
 }
 
+/// Far more than the sockets' buffers hold, and more than a body may be long.
+const LONG_BODY_BYTES: usize = 6 << 20;
+
+async fn read_answer(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && let Some(length) = head.lines().find_map(|line| line.strip_prefix("content-length: "))
+            && body.len() >= length.parse().unwrap()
+        {
+            return text;
+        }
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "closed after {text}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_refused_before_the_body_was_read_can_send_it_and_hears_of_it_and_may_call_again() {
+    let gateway = Gateway::start();
+    let body = vec![b'x'; LONG_BODY_BYTES];
+    for path in ["/qimen", "/nowhere", "/documents/x", "/api/v1/policies/x/surrender"] {
+        let mut stream = TcpStream::connect(gateway.authority()).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: g\r\n");
+        let declared = format!("{head}content-length: {}\r\n\r\n", body.len());
+        let chunked = format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n", body.len());
+        for (head, tail) in [(declared, ""), (chunked, "\r\n0\r\n\r\n")] {
+            for part in [head.as_bytes(), &body, tail.as_bytes()] {
+                stream.write_all(part).await.unwrap();
+            }
+            let answer = read_answer(&mut stream).await;
+            assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
+        }
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n").await.unwrap();
+        assert!(read_answer(&mut stream).await.starts_with("HTTP/1.1 200"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_not_waited_for_that_nobody_needs_and_that_waits_to_be_asked_for_or_has_no_end() {
+    let gateway = Gateway::start();
+    for rest in ["content-length: 10\r\nexpect: 100-continue", "content-length: 1000000000000"] {
+        let answer = raw(&gateway, format!("POST /nowhere HTTP/1.1\r\nhost: g\r\n{rest}\r\n\r\n").as_bytes()).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{rest}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn who_sends_too_slowly_is_cut_off() {
     let gateway = impatient();

@@ -7,6 +7,7 @@ pub mod console;
 mod documents;
 mod health;
 mod inbound;
+mod leftover;
 mod origin;
 mod server;
 mod strangers;

@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use baoqiao_channels::access::AddressRange;
 use baoqiao_channels::origin::{ClientCertificate, Origin};
 
+use super::leftover;
 use super::origin::client_address;
 use super::strangers::Allowance;
 use crate::clock::Clock;
@@ -37,6 +38,8 @@ pub fn handler_threads() -> usize {
 pub struct ServerLimits {
     /// How long a TLS handshake or a request's head may take to arrive, and an idle connection may stay.
     pub header_timeout: Duration,
+    /// How long an answer waits for what its call left unread of the body.
+    pub body_timeout: Duration,
     /// How long what is under way may take to finish when the gateway stops.
     pub shutdown_grace: Duration,
     /// The most connections at once; more wait to be accepted.
@@ -97,8 +100,8 @@ impl Server {
                 (Ok((stream, peer)), Ok(permit)) => {
                     // Answers are small and awaited: never held back for more to come.
                     let _ = stream.set_nodelay(true);
-                    let (front, header_timeout) = (Arc::clone(&self.front), self.limits.header_timeout);
-                    let connection = Connection { front, router: router.clone(), peer, header_timeout };
+                    let (front, limits) = (Arc::clone(&self.front), self.limits);
+                    let connection = Connection { front, router: router.clone(), peer, limits };
                     let watcher = graceful.watcher();
                     tokio::spawn(async move {
                         connection.serve(stream, watcher).await;
@@ -125,13 +128,13 @@ struct Connection {
     front: Arc<Front>,
     router: Router,
     peer: SocketAddr,
-    header_timeout: Duration,
+    limits: ServerLimits,
 }
 
 impl Connection {
     async fn serve(self, stream: TcpStream, watcher: Watcher) {
         let Some(tls) = &self.front.tls else { return self.calls(stream, None, watcher).await };
-        let shaken = tokio::time::timeout(self.header_timeout, tls.accept(stream)).await;
+        let shaken = tokio::time::timeout(self.limits.header_timeout, tls.accept(stream)).await;
         match shaken {
             Ok(Ok((stream, certificate))) => self.calls(stream, certificate, watcher).await,
             Ok(Err(error)) => self.not_shaken(&error.to_string()),
@@ -152,16 +155,22 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let Self { front, router, peer, header_timeout } = self;
+        let Self { front, router, peer, limits } = self;
         let router = TowerToHyperService::new(router);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             let address = client_address(peer.ip(), request.headers(), &front.trusted_proxies);
             request.extensions_mut().insert(Origin { address, certificate: certificate.clone() });
-            router.call(request)
+            let (request, rest) = leftover::lend(request);
+            let answer = router.call(request);
+            async move {
+                let answer = answer.await?;
+                rest.read(answer.status(), limits.body_timeout).await;
+                Ok::<_, std::convert::Infallible>(answer)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(header_timeout)
+            .header_read_timeout(limits.header_timeout)
             .serve_connection(TokioIo::new(stream), service);
         // A connection that breaks is the caller's to open again.
         if let Err(error) = watcher.watch(connection).await {
