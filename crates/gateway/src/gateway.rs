@@ -21,7 +21,7 @@ use crate::http::{Allowance, BodyBudget, Front, Inbound, InboundLimits, Parts, S
 use crate::ledger::backend::{Backend, ConsoleTables, Readers};
 use crate::ledger::feed::Feed;
 use crate::ledger::lists::Lists;
-use crate::ledger::names::NameIndex;
+use crate::ledger::names::PeopleIndex;
 use crate::ledger::postgres::Sequencer;
 use crate::ledger::resends::ResendLog;
 use crate::ledger::retention::{Retention, Sweeper};
@@ -204,7 +204,7 @@ pub fn open_console(config: &Config) -> Result<Arc<dyn ConsoleStore>, StartError
 ///
 /// # Errors
 /// When the keys or the ledger do not open.
-pub fn open_names(config: &Config) -> Result<(Arc<dyn NameIndex>, Arc<Vault>), StartError> {
+pub fn open_names(config: &Config) -> Result<(Arc<dyn PeopleIndex>, Arc<Vault>), StartError> {
     let vault = load_vault(config)?;
     let backend = Backend::open(&config.ledger.url, &vault).map_err(failed(config))?;
     Ok((backend.console().map_err(failed(config))?.names, vault))

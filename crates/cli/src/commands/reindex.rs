@@ -1,41 +1,64 @@
-//! `baoqiao reindex`: finds by name what was issued before names could be found.
+//! `baoqiao reindex`: finds by name what was issued before names could be found, and by any of its parties what got lost.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_gateway::gateway::{open_for_reading, open_names};
-use baoqiao_gateway::ledger::names::{NameIndex, NamingError, name_next};
+use baoqiao_gateway::ledger::names::{NamingError, PeopleIndex, name_next, put_back_unfound};
 use baoqiao_gateway::vault::Vault;
+use jiff::SignedDuration;
 
 use super::load_config;
 use super::values::print;
 use crate::failure::Outcome;
 
-/// Put the names of older policies' parties into the blind index
+/// Put what is missing into the blind index, by which policies are found by their parties
 #[derive(clap::Args)]
 #[command(after_help = "\
 Parties of policies are found by their names since this version; this goes through those issued before it, from the
-newest down. Works while the gateway runs, in pieces that hold it up for some milliseconds each; cut off, it goes on
-where it ended.
+newest down. With --unfound it then looks up every policy by the numbers and names of all of its parties, and puts back
+what does not find it: what `baoqiao verify` reports as policy-not-found. Works while the gateway runs, in pieces that
+hold it up for some milliseconds each; cut off, it goes on with names where it ended.
 
-Example:
-  baoqiao reindex --config gateway/baoqiao.toml")]
+Examples:
+  baoqiao reindex --config gateway/baoqiao.toml
+  baoqiao reindex --config gateway/baoqiao.toml --unfound")]
 pub(crate) struct Args {
     /// The gateway's configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Also look up every policy by all of its parties
+    #[arg(long)]
+    unfound: bool,
 }
+
+/// How often it is told how far it is.
+const TELL_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let config = load_config(&args.config)?;
     // Whoever goes through a ledger makes none by it.
-    open_for_reading(&config)?;
+    let access = open_for_reading(&config)?;
     let (index, vault) = open_names(&config)?;
     print(&told(all(&*index, &vault)?))?;
+    if args.unfound {
+        let mut told_at = SystemClock.now();
+        let found = put_back_unfound(&*access.evidence, &*index, &vault, &mut |answers| {
+            let now = SystemClock.now();
+            if now.duration_since(told_at) >= TELL_EVERY {
+                told_at = now;
+                // A reader that has gone is no failure.
+                let _ = writeln!(std::io::stderr(), "answers: {answers}");
+            }
+        })?;
+        print(&told_of_unfound(found))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn all(index: &dyn NameIndex, vault: &Vault) -> Result<usize, NamingError> {
+fn all(index: &dyn PeopleIndex, vault: &Vault) -> Result<usize, NamingError> {
     let mut done = 0;
     loop {
         match name_next(index, vault)? {
@@ -50,5 +73,13 @@ fn told(done: usize) -> String {
         0 => "nothing to do: every policy is found by the names of its parties\n".to_owned(),
         1 => "1 policy is now found by the names of its parties\n".to_owned(),
         done => format!("{done} policies are now found by the names of their parties\n"),
+    }
+}
+
+fn told_of_unfound(found: usize) -> String {
+    match found {
+        0 => "every policy is found by all of its parties\n".to_owned(),
+        1 => "1 policy was not found by all of its parties, and is now\n".to_owned(),
+        found => format!("{found} policies were not found by all of their parties, and are now\n"),
     }
 }

@@ -52,6 +52,10 @@ struct Account {
 impl Account {
     fn take(&mut self, step: Step) {
         match step {
+            Step::Checking(table) => {
+                // A reader that has gone is no failure.
+                let _ = writeln!(std::io::stderr(), "the file's table {table}: being checked");
+            }
             Step::Looked(table, rows) => {
                 self.looked.insert(table, rows);
                 let now = SystemClock.now();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::gateway::{Gateway, baoqiao, example_with, field, text};
+use crate::gateway::{Gateway, baoqiao, example, example_with, field, text};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ledger_is_checked_while_policies_are_issued_and_after_it_was_tampered_with() {
@@ -63,4 +63,30 @@ async fn raw_messages_go_when_their_time_is_over() {
     }
     assert_eq!(issue(&gateway, "old").await, policy_no, "its retry is answered as ever");
     assert_eq!(gateway.count("SELECT count(*) FROM messages"), later + 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_its_parties_do_not_find_is_told_and_put_back_while_the_gateway_runs() {
+    let gateway = Gateway::start();
+    let policy_no = field(&gateway.call(example()).await, &["context", "policyNo"]);
+    let config = gateway.config();
+    let run = |[command, option]: [&str; 2]| {
+        let done = baoqiao([command, "--config", config.to_str().unwrap(), option]);
+        (done.status.code(), text(&done.stdout))
+    };
+    let find = ["find", "--phone=139231232323"];
+    let verify = ["verify", "--json"];
+    let reindex = ["reindex", "--unfound"];
+    assert!(run(find).1.contains(&policy_no));
+    gateway.change("DELETE FROM fresh_people");
+    assert!(!run(find).1.contains(&policy_no));
+    let (status, told) = run(verify);
+    assert_eq!(status, Some(1));
+    assert!(told.contains("\"rule\": \"policy-not-found\"") && told.contains(&policy_no), "{told}");
+    let (status, told) = run(reindex);
+    assert_eq!(status, Some(0));
+    assert!(told.contains("1 policy was not found by all of its parties, and is now"), "{told}");
+    assert!(run(find).1.contains(&policy_no));
+    assert_eq!(run(verify).0, Some(0));
+    assert!(run(reindex).1.contains("every policy is found by all of its parties"));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::finding::Finder;
 use super::lists::Lists;
-use super::names::NameIndex;
+use super::names::PeopleIndex;
 use super::postgres::{Postgres, PostgresReader, Sequencer};
 use super::resends::ResendLog;
 use super::retention::Retention;
@@ -63,7 +63,7 @@ pub struct ConsoleTables {
     /// What is no policy.
     pub finder: Arc<dyn Finder>,
     /// Names of older policies' parties.
-    pub names: Arc<dyn NameIndex>,
+    pub names: Arc<dyn PeopleIndex>,
 }
 
 impl Backend {
@@ -183,7 +183,7 @@ impl Backend {
     }
 }
 
-fn tables(console: Arc<impl ConsoleStore + FigureStore + Finder + NameIndex + 'static>) -> ConsoleTables {
+fn tables(console: Arc<impl ConsoleStore + FigureStore + Finder + PeopleIndex + 'static>) -> ConsoleTables {
     ConsoleTables {
         store: Arc::clone(&console) as Arc<dyn ConsoleStore>,
         figures: Arc::clone(&console) as Arc<dyn FigureStore>,

@@ -1,11 +1,16 @@
-//! Names of parties in the blind index: put there with each policy, and afterwards for policies that are older than that.
+//! What is put into the blind index afterwards: names of parties, which policies of before them did not bring, and whatever
+//! a policy turns out not to be found by.
 //!
 //! Going through the old ones is done beside a running gateway, from the newest down, a piece a transaction; where it
 //! ended is kept with the pieces, so that it goes on there.
 
+use std::collections::HashSet;
+
 use baoqiao_domain::issuing::PolicyApplication;
 
 use super::store::StoreError;
+use super::verification::evidence::{Evidence, Parties};
+use super::verification::unfound;
 use crate::vault::{BlindIndex, Purpose, Sealed, Vault, VaultError};
 
 /// Policies in one transaction: the ledger's own writing waits for as long.
@@ -20,8 +25,8 @@ pub struct Unnamed {
     pub content: Sealed,
 }
 
-/// The database, as far as names are concerned. Every method blocks.
-pub trait NameIndex: Send + Sync {
+/// The blind index, as far as it is written afterwards. Every method blocks.
+pub trait PeopleIndex: Send + Sync {
     /// The next policies whose names are missing, the newest first, at most `limit`.
     ///
     /// # Errors
@@ -33,6 +38,12 @@ pub trait NameIndex: Send + Sync {
     /// # Errors
     /// When the database cannot be written; then nothing of the piece was.
     fn name(&self, rows: &[(u64, Vec<BlindIndex>)], missing_to: u64) -> Result<(), StoreError>;
+
+    /// Lets these policies be found by these parties.
+    ///
+    /// # Errors
+    /// When the database cannot be written; then nothing was.
+    fn put_back(&self, policies: &[Parties]) -> Result<(), StoreError>;
 }
 
 /// Why names could not be put into the index.
@@ -53,7 +64,7 @@ pub enum NamingError {
 ///
 /// # Errors
 /// When the ledger cannot be read or written, or a policy in it does not open; what was done before, stays.
-pub fn name_next(index: &dyn NameIndex, vault: &Vault) -> Result<usize, NamingError> {
+pub fn name_next(index: &dyn PeopleIndex, vault: &Vault) -> Result<usize, NamingError> {
     let piece = index.unnamed(PIECE)?;
     let mut rows = Vec::with_capacity(piece.len());
     for policy in &piece {
@@ -71,4 +82,26 @@ pub fn name_next(index: &dyn NameIndex, vault: &Vault) -> Result<usize, NamingEr
     let missing_to = last.map_or(0, |policy| policy.policy_sequence.saturating_sub(1));
     index.name(&rows, missing_to)?;
     Ok(piece.len())
+}
+
+/// Goes through all policies, and lets those be found again that are not found by all of their parties. Returns how many they
+/// were; `tell` hears now and then how many answers were gone through.
+///
+/// # Errors
+/// When the ledger cannot be read or written; what was done before, stays.
+pub fn put_back_unfound(
+    evidence: &dyn Evidence,
+    index: &dyn PeopleIndex,
+    vault: &Vault,
+    tell: &mut dyn FnMut(u64),
+) -> Result<usize, StoreError> {
+    let mut policies = HashSet::new();
+    unfound(evidence, vault, tell, &mut |unfound| {
+        for piece in unfound.chunks(PIECE) {
+            index.put_back(piece)?;
+            policies.extend(piece.iter().map(|parties| parties.policy_no.sequence()));
+        }
+        Ok(())
+    })?;
+    Ok(policies.len())
 }

@@ -22,8 +22,9 @@ const BIN_MINUTES: i64 = 30;
 const LATE_MINUTES: i64 = 3;
 /// The most that is counted of what waits.
 const COUNTED: u64 = 20_000;
-/// Chunks of policies counted at once.
-const CHUNKS: usize = 5;
+/// For how long policies are counted at once, before their page is shown: on a ledger larger than memory, those of a busy day
+/// take longer than its reader would wait.
+const COUNTING: Duration = Duration::from_millis(100);
 
 /// An interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +107,8 @@ impl Figures {
             return Ok(Arc::clone(last));
         }
         known.read(&*self.store, now)?;
-        let issued = known.issued.figures(&*self.store, now, CHUNKS)?;
+        let begun = tokio::time::Instant::now();
+        let issued = known.issued.figures(&*self.store, now, || begun.elapsed() < COUNTING)?;
         let rows = known.with(self.meter.unwritten());
         let snapshot = Arc::new(Snapshot {
             at: now,

@@ -15,8 +15,10 @@ const HOUR_MS: i64 = 3_600_000;
 const HOURS: i64 = 25;
 /// Batches become durable out of order within this time: only what is older is counted for good.
 const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(15);
-/// Rows read at once.
-const CHUNK: usize = 20_000;
+/// Rows counted at once: where nothing of them is in memory, a moment's work.
+const CHUNK: usize = 2_000;
+/// The most that are counted anew each time.
+const FRESH_ROWS: usize = 20_000;
 
 /// An hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +77,7 @@ fn midnight(now: Timestamp) -> i64 {
 }
 
 impl Issued {
-    /// Counts on, at most `chunks` of 20,000 policies, and tells what was issued.
+    /// Counts on, some policies at a time and as long as it `may_go_on`, and tells what was issued.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -83,28 +85,29 @@ impl Issued {
         &mut self,
         store: &dyn FigureStore,
         now: Timestamp,
-        chunks: usize,
+        mut may_go_on: impl FnMut() -> bool,
     ) -> Result<IssuedFigures, StoreError> {
         let oldest = hour(now) - HOURS;
         let start = PolicyPlace { issued_ms: oldest * HOUR_MS, sequence: 0 };
         let settled = now - SETTLED_AFTER;
         self.hours.retain(|hour, _| *hour >= oldest);
         let mut place = self.counted.filter(|place| place.issued_ms >= start.issued_ms).unwrap_or(start);
-        let mut is_counting = true;
-        for _ in 0..chunks {
+        let is_counting = loop {
             let rows = store.issued(place, settled, CHUNK)?;
             add(&mut self.hours, &rows);
             place = rows.last().map_or(place, |row| row.place);
             self.counted = Some(place);
             if rows.len() < CHUNK {
-                is_counting = false;
-                break;
+                break false;
             }
-        }
+            if !may_go_on() {
+                break true;
+            }
+        };
         // The rest is counted anew each time; where it is too much for that, the figures are as of a moment ago.
         let mut hours = self.hours.clone();
-        let fresh = if is_counting { Vec::new() } else { store.issued(place, Timestamp::MAX, CHUNK)? };
-        let as_of = if fresh.len() < CHUNK { now } else { settled };
+        let fresh = if is_counting { Vec::new() } else { store.issued(place, Timestamp::MAX, FRESH_ROWS)? };
+        let as_of = if fresh.len() < FRESH_ROWS { now } else { settled };
         if as_of == now {
             add(&mut hours, &fresh);
         }
@@ -178,7 +181,7 @@ mod tests {
         ]);
         let now: Timestamp = "2026-01-02T03:00:01Z".parse().unwrap();
         for _ in 0..3 {
-            let figures = issued.figures(&rows, now, 1).unwrap();
+            let figures = issued.figures(&rows, now, || false).unwrap();
             assert_eq!((figures.today_count, figures.is_counting, figures.as_of), (2, false, now));
             assert_eq!(figures.today_premium.to_string(), "12.72");
             assert_eq!(figures.hours.len(), 24);
@@ -187,10 +190,10 @@ mod tests {
         }
         // A batch of a moment ago that became durable after its successor.
         rows.0.insert(3, row("2026-01-02T02:59:50Z", 5));
-        assert_eq!(issued.figures(&rows, now, 1).unwrap().today_count, 3);
+        assert_eq!(issued.figures(&rows, now, || false).unwrap().today_count, 3);
         let later = now + SignedDuration::from_hours(13);
-        assert_eq!(issued.figures(&rows, later, 1).unwrap().today_count, 0, "a new day");
-        assert_eq!(issued.figures(&rows, later, 1).unwrap().hours.iter().map(|hour| hour.count).sum::<u64>(), 2);
+        assert_eq!(issued.figures(&rows, later, || false).unwrap().today_count, 0, "a new day");
+        assert_eq!(issued.figures(&rows, later, || false).unwrap().hours.iter().map(|hour| hour.count).sum::<u64>(), 2);
     }
 
     #[test]
@@ -198,11 +201,11 @@ mod tests {
         let mut issued = Issued::default();
         let first: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
         let at = |number: usize| (first + SignedDuration::from_millis(i64::try_from(number).unwrap())).to_string();
-        let rows = Rows((0..50_000).map(|number| row(&at(number), u64::try_from(number).unwrap() + 1)).collect());
+        let rows = Rows((0..25_000).map(|number| row(&at(number), u64::try_from(number).unwrap() + 1)).collect());
         let now = first + SignedDuration::from_hours(1);
-        let first = issued.figures(&rows, now, 1).unwrap();
-        assert_eq!((first.today_count, first.is_counting), (20_000, true));
-        let all = issued.figures(&rows, now, 9).unwrap();
-        assert_eq!((all.today_count, all.is_counting), (50_000, false));
+        let first = issued.figures(&rows, now, || false).unwrap();
+        assert_eq!((first.today_count, first.is_counting), (2_000, true));
+        let all = issued.figures(&rows, now, || true).unwrap();
+        assert_eq!((all.today_count, all.is_counting), (25_000, false));
     }
 }

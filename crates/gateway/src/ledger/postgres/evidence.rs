@@ -10,10 +10,11 @@ use tokio_postgres::Row;
 use super::connection::{Failure, Session};
 use super::reader::PostgresReader;
 use super::rows::{big, bucket_number, bucket_of, known, number, optional_number, sealed};
+use super::unfound;
 use crate::ledger::store::{NumberBlock, StoreError};
 use crate::ledger::verification::evidence::{
     AnswerRow, ConflictEvidence, DocumentEvidence, EndingRow, EventRow, Evidence, Fact, FactRow, LinkedPolicy,
-    NoticeEvidence, NumberUse, PolicyRow, Take,
+    NoticeEvidence, NumberUse, Parties, PolicyRow, Take,
 };
 
 /// The columns that [`policy`] reads, in its order.
@@ -281,7 +282,7 @@ async fn numbers(session: &Session) -> Result<Vec<NumberUse>, Failure> {
 
 impl Evidence for PostgresReader {
     /// The server has checksums and `pg_amcheck` for that.
-    fn damage(&self) -> Result<Vec<String>, StoreError> {
+    fn damage(&self, _: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
 
@@ -331,6 +332,22 @@ impl Evidence for PostgresReader {
 
     fn conflicts(&self, take: &mut Take<'_, ConflictEvidence>) -> Result<(), StoreError> {
         self.walk("reading contradictions", BEFORE_NUMBERS, &conflicts, take)
+    }
+
+    fn unfound(&self, policies: &[Parties]) -> Result<Vec<Parties>, StoreError> {
+        self.0.read("looking for policies' parties", async |session| unfound::in_events(session, policies).await)
+    }
+
+    /// Policies that are in no run, though their events are.
+    fn lost(&self, take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
+        let head = self.0.read("reading how far runs go", async |session| unfound::head(session).await)?;
+        let mut from = 1;
+        while from < head {
+            let context = "looking for policies in runs";
+            take(self.0.read(context, async |session| unfound::in_runs(session, from, head).await)?)?;
+            from = unfound::next(from);
+        }
+        Ok(())
     }
 
     fn stuck_subjects(&self) -> Result<Vec<String>, StoreError> {

@@ -7,9 +7,11 @@ use tokio_postgres::Row;
 use super::connection::Failure;
 use super::console::PostgresConsole;
 use super::rows::{big, bucket_number, instant, known, number};
+use super::unfound;
 use crate::ledger::finding::{Finder, StageRecord};
-use crate::ledger::names::{NameIndex, Unnamed};
+use crate::ledger::names::{PeopleIndex, Unnamed};
 use crate::ledger::store::StoreError;
+use crate::ledger::verification::evidence::Parties;
 use crate::vault::BlindIndex;
 
 fn small(row: &Row, column: usize) -> Result<u8, Failure> {
@@ -64,12 +66,16 @@ impl Finder for PostgresConsole {
     }
 }
 
-impl NameIndex for PostgresConsole {
+impl PeopleIndex for PostgresConsole {
     fn unnamed(&self, _limit: usize) -> Result<Vec<Unnamed>, StoreError> {
         Ok(Vec::new())
     }
 
     fn name(&self, _rows: &[(u64, Vec<BlindIndex>)], _missing_to: u64) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn put_back(&self, policies: &[Parties]) -> Result<(), StoreError> {
+        self.write("putting policies back into the index", async |session| unfound::put_back(session, policies).await)
     }
 }

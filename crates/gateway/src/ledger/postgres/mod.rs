@@ -25,6 +25,7 @@ mod retention;
 mod rows;
 mod sequencer;
 mod settings;
+mod unfound;
 mod writer;
 
 #[cfg(test)]

@@ -15,9 +15,10 @@ use baoqiao_domain::policy_number::PolicyNumber;
 use tokio_postgres::Row;
 
 use super::connection::{Failure, Session};
-use super::rows::{big, bucket_of, known, number, parsed};
+use super::rows::{big, bucket_number, bucket_of, known, number, parsed};
 use super::writer::bulk;
 use crate::ledger::newest::Newest;
+use crate::ledger::verification::evidence::Parties;
 use crate::vault::BlindIndex;
 
 /// How many events make a run.
@@ -30,7 +31,7 @@ const SEGMENT_BITS: u32 = 18;
 /// How many rows of runs are held at once. A row is long where one person takes part in all of its policies.
 const ROWS_AT_ONCE: i64 = 64;
 
-const DIGEST_BYTES: usize = 16;
+pub(super) const DIGEST_BYTES: usize = 16;
 const ENTRY_BYTES: usize = 24;
 
 /// The digests of a policy's parties as they lie in one row; `None` where there are none.
@@ -45,7 +46,7 @@ fn bucket_of_digest(digest: [u8; DIGEST_BYTES]) -> i16 {
 }
 
 /// A policy as one number, which rises with its sequence.
-fn tagged(policy_no: &PolicyNumber) -> u64 {
+pub(super) fn tagged(policy_no: &PolicyNumber) -> u64 {
     policy_no.bucket().tag(policy_no.sequence())
 }
 
@@ -69,11 +70,38 @@ fn entries(policies: &[(PolicyNumber, &[u8])]) -> BTreeMap<i16, Vec<u8>> {
 
 /// The policies of a person among a row's entries.
 fn policies_in(entries: &[u8], person: BlindIndex) -> impl Iterator<Item = u64> {
+    entries_of(entries).filter_map(move |(found, policy)| (found == person).then_some(policy))
+}
+
+/// A row's entries: digests, each with its policy.
+pub(super) fn entries_of(entries: &[u8]) -> impl Iterator<Item = (BlindIndex, u64)> {
     let (entries, _) = entries.as_chunks::<ENTRY_BYTES>();
-    entries.iter().filter_map(move |entry| {
-        let (digest, policy) = entry.split_last_chunk()?;
-        (digest == person.0).then(|| u64::from_be_bytes(*policy))
+    entries.iter().filter_map(|entry| {
+        let (digest, policy) = entry.split_first_chunk()?;
+        Some((BlindIndex(*digest), u64::from_be_bytes(*policy.first_chunk()?)))
     })
+}
+
+/// A row of `people`.
+pub(super) struct RowOfBefore {
+    pub(super) bucket: i16,
+    pub(super) segment: i32,
+    pub(super) digest: [u8; DIGEST_BYTES],
+    pub(super) sequence: i64,
+}
+
+/// The rows of `people` by which policies are found by these parties.
+pub(super) fn rows_of_before(policies: &[Parties]) -> Vec<RowOfBefore> {
+    let rows = policies.iter().flat_map(|parties| {
+        let number = &parties.policy_no;
+        parties.people.iter().map(|person| RowOfBefore {
+            bucket: bucket_number(number.bucket()),
+            segment: i32::try_from(number.sequence() >> SEGMENT_BITS).unwrap_or(i32::MAX),
+            digest: person.0,
+            sequence: big(number.sequence()),
+        })
+    });
+    rows.collect()
 }
 
 /// Puts the digests of the next run of events into the index, where so many have their positions; inside a transaction.
@@ -144,7 +172,7 @@ async fn fresh(session: &Session, person: BlindIndex, first: i64) -> Result<Vec<
     rows.iter().map(|row| Ok(tagged(&parsed(row, 0)?))).collect()
 }
 
-/// What earlier versions put into `people`, a row a digest.
+/// What is in `people`, a row a digest: earlier versions put it there, and `baoqiao reindex`.
 async fn of_before(session: &Session, person: BlindIndex, limit: usize) -> Result<Vec<u64>, Failure> {
     let any = session.query_opt("SELECT EXISTS (SELECT FROM people)", &[]).await?;
     if !known("the people of before", any)?.try_get::<_, bool>(0)? {

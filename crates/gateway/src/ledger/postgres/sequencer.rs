@@ -107,7 +107,7 @@ impl Sequencer {
 
     /// Makes runs of the people's index of so many events.
     #[cfg(test)]
-    pub(super) fn making_runs_of(mut self, events: i64) -> Self {
+    pub(in crate::ledger) fn making_runs_of(mut self, events: i64) -> Self {
         self.people_run = events;
         self
     }

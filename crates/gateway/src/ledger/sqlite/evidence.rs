@@ -6,12 +6,12 @@ use rusqlite::{Connection, Row, params};
 use baoqiao_domain::bucket::BUCKETS;
 use baoqiao_domain::policy_number::PolicyNumber;
 
-use super::none_if_no_row;
 use super::reader::SqliteReader;
+use super::{none_if_no_row, people};
 use crate::ledger::store::{NumberBlock, StoreError};
 use crate::ledger::verification::evidence::{
     AnswerRow, ConflictEvidence, DocumentEvidence, EndingRow, EventRow, Evidence, Fact, FactRow, LinkedPolicy,
-    NoticeEvidence, NumberUse, PolicyRow, Take,
+    NoticeEvidence, NumberUse, Parties, PolicyRow, Take,
 };
 use crate::vault::Sealed;
 
@@ -217,12 +217,19 @@ fn conflicts(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, 
     })
 }
 
-fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut check = connection.prepare(&format!("PRAGMA integrity_check({DAMAGE_LINES})"))?;
-    let lines: Vec<String> = check.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
+    tables.query_map([], |row| row.get(0))?.collect()
+}
+
+/// What is wrong with a table, its indexes and its references.
+fn damage(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
+    let mut check = connection.prepare("SELECT * FROM pragma_integrity_check(?)")?;
+    let lines: Vec<String> =
+        check.query_map([table], |row| row.get(0))?.take(DAMAGE_LINES).collect::<Result<_, _>>()?;
     let mut lines: Vec<String> = lines.into_iter().filter(|line| line != "ok").collect();
-    let mut check = connection.prepare("PRAGMA foreign_key_check")?;
-    let dangling = check.query_map([], |row| {
+    let mut check = connection.prepare("SELECT * FROM pragma_foreign_key_check(?)")?;
+    let dangling = check.query_map([table], |row| {
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
         let row: Option<i64> = row.get(1)?;
         Ok(format!("row {} of {table} refers to a row of {parent} that is not there", row.unwrap_or_default()))
@@ -234,8 +241,15 @@ fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 impl Evidence for SqliteReader {
-    fn damage(&self) -> Result<Vec<String>, StoreError> {
-        self.read("checking the file", damage)
+    /// A table at a time, so that the log is held no longer than by the longest of them.
+    fn damage(&self, begin: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError> {
+        let mut lines = Vec::new();
+        for table in self.read("reading what tables there are", tables)? {
+            begin(&table);
+            lines.extend(self.read("checking the file", |connection| damage(connection, &table))?);
+        }
+        lines.truncate(DAMAGE_LINES);
+        Ok(lines)
     }
 
     fn numbers(&self) -> Result<Vec<NumberUse>, StoreError> {
@@ -300,6 +314,17 @@ impl Evidence for SqliteReader {
 
     fn conflicts(&self, take: &mut Take<'_, ConflictEvidence>) -> Result<(), StoreError> {
         self.walk("reading contradictions", conflicts, take)
+    }
+
+    fn unfound(&self, policies: &[Parties]) -> Result<Vec<Parties>, StoreError> {
+        self.read("looking for policies by their parties", |connection| {
+            people::unfound(&*connection.unchecked_transaction()?, policies)
+        })
+    }
+
+    /// All of the index is looked into for each policy.
+    fn lost(&self, _: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
+        Ok(())
     }
 
     fn stuck_subjects(&self) -> Result<Vec<String>, StoreError> {

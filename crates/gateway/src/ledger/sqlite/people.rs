@@ -20,6 +20,7 @@ mod search;
 pub(super) mod segment;
 #[cfg(test)]
 mod tests;
+mod unfound;
 
 use rusqlite::{Transaction, params};
 
@@ -29,11 +30,12 @@ use crate::vault::BlindIndex;
 
 pub(super) use indexer::Indexer;
 pub(super) use search::find;
+pub(super) use unfound::unfound;
 
 const DIGEST_BYTES: usize = 16;
 
 /// A digest, and the sequence of the policy that is found by it; in the index's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Entry {
     digest: [u8; DIGEST_BYTES],
     sequence: u64,

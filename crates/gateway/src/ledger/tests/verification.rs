@@ -8,6 +8,7 @@ use baoqiao_domain::rescission::Rescission;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::ledger::names::put_back_unfound;
 use crate::ledger::verification::{Finding, Rule, Step, verify};
 
 fn rescission(policy_no: &str) -> Command {
@@ -90,6 +91,8 @@ async fn a_ledger_that_is_well_is_found_to_be(database: Database) {
     assert_eq!(world.findings(), [], "one that is new");
     world.live().await;
     assert_eq!(world.findings(), []);
+    give_places(&world, &database);
+    assert_eq!(world.findings(), [], "once events are in a run");
     let mut rows = Vec::new();
     let take = &mut |step| {
         if let Step::Looked(table, count) = step {
@@ -110,7 +113,7 @@ async fn a_ledger_that_is_well_is_found_to_be(database: Database) {
     world.close().await;
 }
 
-on_both_databases! { tokio::test; a_ledger_that_is_well_is_found_to_be }
+on_both_databases! { tokio::test; a_ledger_that_is_well_is_found_to_be, whoever_is_lost_is_put_back }
 
 /// A way to put a ledger out of joint, on each database, and all that is found then.
 struct Damage {
@@ -148,6 +151,11 @@ const DAMAGES: &[Damage] = &[
         &[Rule::PolicyDiffers, Rule::EventDiffers],
     ),
     damage("UPDATE policies SET state = 'surrendered', ended_ms = 1 WHERE state = 'issued'", &[Rule::PolicyEndDiffers]),
+    Damage {
+        sqlite: "UPDATE fresh_people SET digests = substr(digests, 17)",
+        postgres: "UPDATE events SET people = substr(people, 17) WHERE kind = 'policy.issued'",
+        found: &[Rule::PolicyNotFound],
+    },
     damage("DELETE FROM answers WHERE key = 'R'", &[Rule::RecordWithoutAnswer]),
     damage("DELETE FROM answers WHERE key = 'O-1'", &[Rule::RecordWithoutAnswer, Rule::NoticeWithoutCause]),
     damage("DELETE FROM events WHERE kind = 'policy.issued'", &[Rule::StateWithoutEvent]),
@@ -180,11 +188,19 @@ const DAMAGES: &[Damage] = &[
 ];
 
 /// Damage that only one of the databases can have.
-const OF_SQLITE: &[Damage] =
-    &[damage("UPDATE recoveries SET policy_sequence = 900, unmatched = NULL", &[Rule::FileDamaged])];
+const OF_SQLITE: &[Damage] = &[
+    damage("UPDATE recoveries SET policy_sequence = 900, unmatched = NULL", &[Rule::FileDamaged]),
+    damage(
+        "PRAGMA writable_schema = on; \
+         UPDATE sqlite_schema SET sql = replace(sql, 'stated_policy_no TEXT', 'stated_policy_no TEXT NOT NULL') \
+         WHERE name = 'recoveries'",
+        &[Rule::FileDamaged],
+    ),
+];
 const OF_POSTGRES: &[Damage] = &[
     damage("DELETE FROM feed WHERE position = (SELECT max(position) FROM feed)", &[Rule::EventWithoutPlace]),
     damage("UPDATE number_blocks SET next = 1 WHERE name = 'notice'", &[Rule::NumbersBehind]),
+    damage("DELETE FROM people_runs", &[Rule::PolicyNotFound]),
 ];
 
 async fn each_is_found(make: impl Fn() -> Option<Database>, damages: impl IntoIterator<Item = &Damage>) {
@@ -205,13 +221,41 @@ async fn each_is_found(make: impl Fn() -> Option<Database>, damages: impl IntoIt
     }
 }
 
+/// All parties of both policies are lost to the index, and put back.
+async fn whoever_is_lost_is_put_back(database: Database) {
+    let world = World::open(&database);
+    world.live().await;
+    give_places(&world, &database);
+    database.damage(if database.is_embedded() {
+        "DELETE FROM fresh_people"
+    } else {
+        "DELETE FROM people_runs; UPDATE events SET people = substr(people, 17)"
+    });
+    let unfound: Vec<Finding> = world.findings();
+    assert!(unfound.iter().all(|finding| finding.rule == Rule::PolicyNotFound), "{unfound:?}");
+    assert_eq!(unfound.iter().map(|finding| &finding.subject).collect::<BTreeSet<_>>().len(), 2);
+    let person = world.vault.blind_index(&PersonKey::phone("+86 139 1231 2323").unwrap());
+    let by_phone = || world.reader.policies_of_person(person, 10).unwrap().len();
+    assert_eq!(off_runtime(by_phone), 0);
+    for (put_back, times) in [(2, "once"), (0, "once more")] {
+        let index = database.open(&world.vault).console().unwrap().names;
+        let done = off_runtime(|| put_back_unfound(&*world.evidence, &*index, &world.vault, &mut |_| {})).unwrap();
+        assert_eq!(done, put_back, "{times}");
+        assert_eq!(world.findings(), []);
+        assert_eq!(off_runtime(by_phone), 2);
+    }
+    world.close().await;
+}
+
 /// Every event gets its place in the feed, where that is not the one writer's own doing.
 fn give_places(world: &World, database: &Database) {
     let backend = database.open(&world.vault);
     let clock = Arc::clone(&world.clock) as Arc<dyn Clock>;
     off_runtime(move || {
-        if let Some(mut sequencer) = backend.sequencer(clock).unwrap() {
+        if let Some(sequencer) = backend.sequencer(clock).unwrap() {
+            let mut sequencer = sequencer.making_runs_of(2);
             while sequencer.turn().unwrap().is_full {}
+            sequencer.index_people().unwrap();
         }
     });
 }

@@ -31,6 +31,8 @@ impl Check<'_> {
         self.evidence.answers(&mut |row| {
             self.count(Table::Answers);
             self.answer(&row);
+            let unfound = self.seen.parties.look_up_pieces(self.evidence)?;
+            self.unfound(&unfound);
             Ok(())
         })
     }
@@ -81,6 +83,7 @@ impl Check<'_> {
                 return self.found(Rule::AnswerUnreadable, number.as_str(), format!("the content: {reason}"));
             }
         };
+        self.seen.parties.add(self.vault, row.message_id, number, &application);
         let Some(policy) = &row.policy else { return };
         // When it was issued, is no part of what was applied for.
         let sold = Policy::issue(&application, number.clone(), Timestamp::UNIX_EPOCH);

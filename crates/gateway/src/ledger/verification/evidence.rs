@@ -5,8 +5,10 @@
 
 use std::fmt;
 
+use baoqiao_domain::policy_number::PolicyNumber;
+
 use crate::ledger::store::{NumberBlock, StoreError};
-use crate::vault::Sealed;
+use crate::vault::{BlindIndex, Sealed};
 
 /// Takes the rows of a table one after the other.
 pub type Take<'a, T> = dyn FnMut(T) -> Result<(), StoreError> + 'a;
@@ -69,6 +71,17 @@ pub struct LinkedPolicy {
     pub answer_sequence: Option<u64>,
     /// How it ended.
     pub ending: Option<EndingRow>,
+}
+
+/// A policy that was issued, and its parties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parties {
+    /// The message that it was issued on.
+    pub message_id: u64,
+    /// Its number.
+    pub policy_no: PolicyNumber,
+    /// Their names and numbers in the blind index.
+    pub people: Vec<BlindIndex>,
 }
 
 /// How a policy ended.
@@ -189,11 +202,12 @@ pub struct NumberUse {
 /// A ledger that can be looked through row by row, while gateways work on it. Each row is handed over with what was
 /// joined to it at one moment; two rows may be of different moments.
 pub trait Evidence: Send + Sync {
-    /// What the database itself finds wrong with its files, in its own words; nothing where it has tools of its own.
+    /// What the database itself finds wrong with its files, in its own words; nothing where it has tools of its own. `begin`
+    /// hears of each table before it is looked at, which may take minutes.
     ///
     /// # Errors
     /// When the database cannot be read.
-    fn damage(&self) -> Result<Vec<String>, StoreError>;
+    fn damage(&self, begin: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError>;
 
     /// How far numbers are used up.
     ///
@@ -254,6 +268,20 @@ pub trait Evidence: Send + Sync {
     /// # Errors
     /// When the database cannot be read, or as `take`.
     fn conflicts(&self, take: &mut Take<'_, ConflictEvidence>) -> Result<(), StoreError>;
+
+    /// Those of these policies that the index does not lead to from all of their parties, with the parties from whom it does
+    /// not; policies that wait for their names to be put there are passed over.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn unfound(&self, policies: &[Parties]) -> Result<Vec<Parties>, StoreError>;
+
+    /// As [`unfound`](Self::unfound), of all policies that the index has lost since they were put there, as far as that is
+    /// looked for apart from them.
+    ///
+    /// # Errors
+    /// When the database cannot be read, or as `take`.
+    fn lost(&self, take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError>;
 
     /// The subjects whose first open notice waits for none, and is yet not to be sent.
     ///

@@ -43,6 +43,8 @@ rules! {
     PolicyDiffers = "policy-differs",
     /// A policy has no answer in whose content its parties are.
     PolicyWithoutAnswer = "policy-without-answer",
+    /// A policy is not found by all of its parties: who looks for one of their numbers or names is told too little.
+    PolicyNotFound = "policy-not-found",
     /// A policy's state and the record of its end contradict each other.
     PolicyEndDiffers = "policy-end-differs",
     /// A record of an end, a recovery or a stage has no answer.

@@ -11,6 +11,7 @@ mod events;
 pub mod evidence;
 mod finding;
 mod notices;
+mod parties;
 mod records;
 
 use std::collections::HashMap;
@@ -21,8 +22,10 @@ use roaring::RoaringTreemap;
 use super::store::StoreError;
 use crate::vault::Vault;
 use evidence::{Evidence, Fact};
+use parties::Pending;
 
 pub use finding::{Finding, Rule};
+pub use parties::unfound;
 
 /// How many rows are looked at before that is told.
 const TELL_EVERY: u64 = 1_000;
@@ -70,6 +73,8 @@ impl fmt::Display for Table {
 /// What comes of it as it goes on.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
+    /// The database begins to check that table of its files by its own means.
+    Checking(String),
     /// So many rows of a table were looked at until now.
     Looked(Table, u64),
     /// Something does not hold.
@@ -82,12 +87,13 @@ pub enum Step {
 /// When the database cannot be read; then nothing is said about what was not looked at.
 pub fn verify(evidence: &dyn Evidence, vault: &Vault, tell: &mut dyn FnMut(Step)) -> Result<(), StoreError> {
     let mut check = Check { evidence, vault, tell, rows: 0, seen: Seen::default() };
-    for damage in evidence.damage()? {
+    for damage in evidence.damage(&mut |table| (check.tell)(Step::Checking(table.to_owned())))? {
         check.found(Rule::FileDamaged, "the ledger's file", damage);
     }
     // Whatever has its place by now was written with its state.
     let settled = evidence.last_position()?;
     check.pass(Table::Answers, Check::answers)?;
+    check.parties()?;
     check.pass(Table::Policies, Check::policies)?;
     check.pass(Table::Records, Check::facts)?;
     check.pass(Table::Events, |check| check.events(settled))?;
@@ -113,6 +119,8 @@ struct Seen {
     ended: RoaringTreemap,
     /// Recoveries and stages without an event yet.
     unreported: HashMap<Fact, u32>,
+    /// Policies whose parties were not looked up yet.
+    parties: Pending,
 }
 
 struct Check<'a> {

@@ -46,7 +46,7 @@ use crate::http::{Allowance, BodyBudget, Inbound, InboundLimits};
 use crate::ledger::feed::Feed;
 use crate::ledger::finding::Finder;
 use crate::ledger::lists::Lists;
-use crate::ledger::names::{NameIndex, name_next};
+use crate::ledger::names::{PeopleIndex, name_next};
 use crate::ledger::sqlite::{self, SqliteConsole, SqliteOutbox};
 use crate::ledger::store::{Arrival, Reader, Verdict};
 use crate::ledger::{Answered, Asked, Committer, Ledger, Rules, Stranger, Submission};
@@ -202,7 +202,7 @@ pub(super) struct World {
     pub(super) meter: Arc<Meter>,
     /// The turns of pages that read.
     pub(super) reading: Arc<Semaphore>,
-    names: Arc<dyn NameIndex>,
+    names: Arc<dyn PeopleIndex>,
     directory: tempfile::TempDir,
 }
 
@@ -240,7 +240,7 @@ impl World {
         let outbox = SqliteOutbox::open(&path, store.gate()).unwrap();
         let tables = Arc::new(SqliteConsole::open(&path, store.gate()).unwrap());
         let people = Arc::clone(&tables) as Arc<dyn ConsoleStore>;
-        let names = Arc::clone(&tables) as Arc<dyn NameIndex>;
+        let names = Arc::clone(&tables) as Arc<dyn PeopleIndex>;
         let meter = Arc::new(Meter::new("test".to_owned()));
         let feed = Feed::default();
         let (ledger, committer) = Ledger::start(store, rules(&config, &vault, &time, &feed), 4_096).unwrap();

@@ -11,6 +11,8 @@ use crate::vault::BlindIndex;
 /// The number of a segment only ever gets larger by a smaller power, so that rows written under another one are found
 /// all the same.
 const SEGMENT_BITS: u32 = 11;
+/// How many it was at first.
+const FIRST_SEGMENT_BITS: u32 = 16;
 
 const FIND: &str = "WITH RECURSIVE segments (segment) AS ( \
        SELECT max(segment) FROM people \
@@ -27,6 +29,14 @@ pub(in super::super) fn write(
 ) -> rusqlite::Result<()> {
     let insert = "INSERT OR IGNORE INTO people (segment, digest, policy_sequence) VALUES (?, ?, ?)";
     transaction.prepare_cached(insert)?.execute(params![sequence >> SEGMENT_BITS, digest, sequence]).map(|_| ())
+}
+
+/// Whether a policy is found by a digest.
+pub(super) fn holds(connection: &Connection, digest: &[u8; DIGEST_BYTES], sequence: u64) -> rusqlite::Result<bool> {
+    let query =
+        "SELECT EXISTS (SELECT 1 FROM people WHERE segment IN (?1, ?2) AND digest = ?3 AND policy_sequence = ?4)";
+    let segments = (sequence >> SEGMENT_BITS, sequence >> FIRST_SEGMENT_BITS);
+    connection.prepare_cached(query)?.query_row(params![segments.0, segments.1, digest, sequence], |row| row.get(0))
 }
 
 /// The newest of a person's policies.
@@ -66,5 +76,12 @@ mod tests {
         let find = |limit| find(&transaction, BlindIndex([3; DIGEST_BYTES]), limit).unwrap();
         assert_eq!(find(10), [1 << 40, 1 << 20, 7]);
         assert_eq!(find(2), [1 << 40, 1 << 20]);
+        // As they were numbered at first.
+        let insert = "INSERT INTO people (segment, digest, policy_sequence) VALUES (3, ?, ?)";
+        transaction.execute(insert, params![[3_u8; DIGEST_BYTES], 200_000]).unwrap();
+        for sequence in find(10) {
+            assert!(holds(&transaction, &[3; DIGEST_BYTES], sequence).unwrap(), "{sequence}");
+            assert!(!holds(&transaction, &[5; DIGEST_BYTES], sequence).unwrap(), "{sequence}");
+        }
     }
 }

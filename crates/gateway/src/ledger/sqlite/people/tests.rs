@@ -1,6 +1,6 @@
 //! Everybody is found, wherever the digests are at the time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use baoqiao_domain::policy_number::PolicyNumber;
 
 use super::*;
 use crate::ledger::sqlite::migrations;
+use crate::ledger::verification::evidence::Parties;
 
 /// Policies enough for two long runs.
 const POLICIES: u64 = 95_000;
@@ -101,6 +102,17 @@ impl World {
         }
     }
 
+    /// The policies that are not found by both of their own parties, and by how many not, as a check of a whole ledger looks.
+    fn unfound(&self) -> BTreeMap<u64, usize> {
+        let parties = |sequence: &u64| {
+            let people = vec![person(2 * sequence), person(2 * sequence + 1)];
+            Parties { message_id: 1, policy_no: number(*sequence), people }
+        };
+        let all: Vec<Parties> = self.issued.iter().map(parties).collect();
+        let unfound = all.chunks(8_192).flat_map(|piece| unfound(&self.connection, piece).unwrap());
+        unfound.map(|parties| (parties.policy_no.sequence(), parties.people.len())).collect()
+    }
+
     /// Looks for the regular.
     fn check_regular(&self) {
         let regulars: Vec<u64> =
@@ -126,6 +138,9 @@ fn everybody_is_found_all_the_while_whatever_stops_and_however_batches_fall() {
         let someone = rng.u64(1..world.free);
         let is_issued = world.issued.contains(&someone);
         assert_eq!(world.found(person(2 * someone)), [someone].repeat(usize::from(is_issued)));
+        if rng.u8(..100) == 0 {
+            assert_eq!(world.unfound(), BTreeMap::new());
+        }
         longest_fresh = longest_fresh.max(world.count("SELECT count(*) FROM fresh_people"));
         most_short = most_short.max(world.count("SELECT count(DISTINCT id >> 32) FROM people_runs_of_1024"));
     }
@@ -135,6 +150,39 @@ fn everybody_is_found_all_the_while_whatever_stops_and_however_batches_fall() {
     assert!(world.count("SELECT count(*) FROM people") > 0, "nobody came late");
     assert!(longest_fresh < 2 * 1_024 + 5 * BATCH, "{longest_fresh} rows lie together");
     assert!(most_short < 36, "{most_short} short runs are searched");
+}
+
+#[test]
+fn whoever_is_lost_to_the_index_is_told_wherever_they_were() {
+    let mut world = World::new();
+    while world.issued.len() < 45_000 {
+        // Of numbers that come late, some go into segments.
+        world.batch(usize::from(world.issued.len() % 1_000 < 100), 100, true);
+    }
+    assert_eq!(world.unfound(), BTreeMap::new());
+    let tables = [
+        ("people_long_runs", "id % 41 = 0"),
+        ("people_runs_of_1024", "id % 41 = 0"),
+        ("fresh_people", "policy_sequence % 100 = 3"),
+        ("people", "policy_sequence % 100 = 3"),
+    ];
+    for (table, condition) in tables {
+        world.connection.execute_batch("SAVEPOINT loss").unwrap();
+        assert!(world.connection.execute(&format!("DELETE FROM {table} WHERE {condition}"), []).unwrap() > 0);
+        let unfound = world.unfound();
+        assert!(!unfound.is_empty(), "{table}");
+        let some_lost = unfound.keys().step_by(31);
+        for sequence in world.issued.iter().step_by(991).chain(some_lost) {
+            let people = [person(2 * sequence), person(2 * sequence + 1)];
+            let lost = people.iter().filter(|person| !world.found(**person).contains(sequence)).count();
+            assert_eq!(unfound.get(sequence).copied().unwrap_or_default(), lost, "{table}, {sequence}");
+        }
+        world.connection.execute_batch("ROLLBACK TO loss; RELEASE loss").unwrap();
+    }
+    world.connection.execute_batch("DELETE FROM fresh_people WHERE policy_sequence % 100 = 3").unwrap();
+    assert!(!world.unfound().is_empty());
+    world.connection.execute("UPDATE name_index SET missing_to = ?", [u32::MAX]).unwrap();
+    assert_eq!(world.unfound(), BTreeMap::new(), "nobody's names were put there yet");
 }
 
 /// The other gateway has set numbers aside, and issues from them when their runs are nearly whole, or are in a long run
