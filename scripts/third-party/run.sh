@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# Drives `baoqiao simulate platform` with TOP clients that others wrote and publish: taobaopy (PyPI) and
-# node-taobao-topclient (npm), as they come from their registries, nothing in them changed.
+# Drives the other side of what we speak with software that others wrote and publish, as it comes from its registry, nothing
+# in it changed: `baoqiao simulate platform` with the TOP clients taobaopy (PyPI) and node-taobao-topclient (npm), and the
+# console's single sign-on with the OpenID provider oidc-provider (npm).
 #
 #   scripts/third-party/run.sh [BINARY]        BINARY: target/debug/baoqiao unless given
 #
-# Part of scripts/test.sh. The clients are installed once, into target/third-party; python3 and npm too where they are
+# Part of scripts/test.sh. They are installed once, into target/third-party; python3 and npm too where they are
 # missing, by apt-get and only as root. What cannot be installed is skipped and the reason printed; with
 # THIRD_PARTY_REQUIRED=1 that is a failure.
 set -euo pipefail
 
 TAOBAOPY='taobaopy==6.0.1'
 TOPCLIENT='node-taobao-topclient@0.1.7'
+PROVIDER='oidc-provider@8.8.1'
 APP_KEY=12345678
 APP_SECRET=helloworld
 
@@ -21,6 +23,7 @@ binary=${1:-$target/debug/baoqiao}
 home=$target/third-party
 venv=$home/venv
 node=$home/node
+provider=$home/provider
 mkdir -p "$home"
 
 what=third-party
@@ -47,15 +50,17 @@ install_taobaopy() {
     touch "$venv/$TAOBAOPY"
 }
 
-install_topclient() {
-    [[ -f $node/$TOPCLIENT ]] && command -v node >/dev/null && return
+# Installs a package of npm's into a folder of its own.
+install_from_npm() {
+    local folder=$1 package=$2
+    [[ -f $folder/$package ]] && command -v node >/dev/null && return
     if ! command -v npm >/dev/null || ! command -v node >/dev/null; then
         debian npm || return 1
     fi
-    rm -rf "$node"
-    mkdir -p "$node"
-    attempt npm install --prefix "$node" --no-audit --no-fund --fetch-retries 1 "$TOPCLIENT" || return 1
-    touch "$node/$TOPCLIENT"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    attempt npm install --prefix "$folder" --no-audit --no-fund --fetch-retries 1 "$package" || return 1
+    touch "$folder/$package"
 }
 
 [[ -x $binary ]] || fail "$binary is not there; cargo build -p baoqiao makes it"
@@ -63,10 +68,7 @@ install_topclient() {
 clients=()
 reason=
 if install_taobaopy; then clients+=(taobaopy); else skip taobaopy "it could not be installed: $reason"; fi
-if install_topclient; then clients+=(topclient); else skip node-taobao-topclient "it could not be installed: $reason"; fi
-if [[ ${#clients[@]} == 0 ]]; then
-    exit 0
-fi
+if install_from_npm "$node" "$TOPCLIENT"; then clients+=(topclient); else skip node-taobao-topclient "it could not be installed: $reason"; fi
 
 # Each client has a platform of its own, so that each sees only its own calls.
 drive() {
@@ -98,3 +100,10 @@ for client in "${clients[@]}"; do
     topclient) TZ=Asia/Shanghai NODE_PATH=$node/node_modules drive "$TOPCLIENT" node "$here/top_client.js" ;;
     esac
 done
+
+if install_from_npm "$provider" "$PROVIDER"; then
+    NODE_PATH=$provider/node_modules timeout --verbose 120 node "$here/oidc_provider.js" "$binary" || fail "$PROVIDER ended with status $?"
+    echo "third-party: $PROVIDER is satisfied"
+else
+    skip oidc-provider "it could not be installed: $reason"
+fi
