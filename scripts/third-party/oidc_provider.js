@@ -20,11 +20,13 @@ const GROUPS = { 'li.si': ['baoqiao-viewers', 'baoqiao-admins'], wang: ['canteen
 // A browser as far as it matters here: it keeps each site's cookies, and follows where it is led.
 class Browser {
   cookies = new Map();
-  opened = [];
 
   async open(url, form) {
-    const { host } = new URL(url);
-    this.opened.push(url);
+    const { host, pathname } = new URL(url);
+    if (pathname === '/console/oidc/callback') {
+      this.callback = url;
+      this.pending = new Map(this.cookies.get(host));
+    }
     const cookies = [...(this.cookies.get(host) ?? [])].map(([name, value]) => `${name}=${value}`).join('; ');
     const body = form && new URLSearchParams(form);
     const origin = form && { origin: new URL(url).origin };
@@ -74,16 +76,22 @@ scopes = ["profile", "groups"]
 roles = { viewer = ["baoqiao-viewers"], admin = ["baoqiao-admins"] }
 `);
   const child = spawn(binary, ['serve', '--config', config], { stdio: ['ignore', 'inherit', 'pipe'] });
-  const said = [];
-  for await (const line of readline.createInterface({ input: child.stderr })) {
-    said.push(line);
-    const found = line.match(/address=(\S+)/);
-    if (found) {
-      child.stderr.resume();
-      return { child, config, url: `http://${found[1]}` };
-    }
-  }
-  throw new Error(`the gateway did not start:\n${said.join('\n')}`);
+  // Ended from outside, this process leaves no gateway behind.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => { child.kill(); process.exit(1); });
+  const url = await new Promise((resolve, reject) => {
+    const said = [];
+    readline.createInterface({ input: child.stderr }).on('line', (line) => {
+      said.push(line);
+      const found = line.match(/address=(\S+)/);
+      if (found) resolve(`http://${found[1]}`);
+    });
+    child.once('exit', () => reject(new Error(`the gateway did not start:\n${said.join('\n')}`)));
+  });
+  const stop = () => new Promise((done) => {
+    child.once('exit', done);
+    child.kill();
+  });
+  return { stop, config, url };
 }
 
 function provider(Provider, issuer, gateway) {
@@ -94,6 +102,7 @@ function provider(Provider, issuer, gateway) {
       post_logout_redirect_uris: [`${gateway}/console/sign-in`],
     }],
     claims: { groups: ['groups'], profile: ['preferred_username'] },
+    // As the console asks of a provider: claims in the ID token. That is not this one's default.
     conformIdTokenClaims: false,
     cookies: { keys: ['a key of the test'] },
     pkce: { required: () => true, methods: ['S256'] },
@@ -105,7 +114,7 @@ function provider(Provider, issuer, gateway) {
 }
 
 async function main([binary]) {
-  // It says at length that what follows is for tests alone.
+  // It says at length that what it is asked for here is for tests alone.
   console.warn = console.info = () => {};
   const home = path.join(process.env.NODE_PATH, 'oidc-provider/lib/index.js');
   const { default: Provider } = await import(home);
@@ -113,8 +122,9 @@ async function main([binary]) {
   const server = http.createServer();
   await new Promise((done) => { server.listen(0, 'localhost', done); });
   const issuer = `http://localhost:${server.address().port}`;
-  const gateway = await startGateway(binary, directory, issuer);
+  let gateway;
   try {
+    gateway = await startGateway(binary, directory, issuer);
     server.on('request', provider(Provider, issuer, gateway.url).callback());
 
     const { stdout: doctor } = await promisify(execFile)(binary, ['doctor', '--config', gateway.config]);
@@ -127,8 +137,10 @@ async function main([binary]) {
     const users = await browser.open(`${gateway.url}/console/users`);
     assert.equal(users.status, 200, 'of two groups the one that may more gives the role');
     assert.match(users.text, /sub-li\.si/);
-    // The answer that brought them here brings nobody here again.
-    const replayed = await new Browser().open(browser.opened.find((url) => url.includes('/console/oidc/callback')));
+    // The answer that brought them here brings nobody here again, not even with the cookie of who asked for it.
+    const again = new Browser();
+    again.cookies.set(new URL(gateway.url).host, browser.pending);
+    const replayed = await again.open(browser.callback);
     assert.notEqual(replayed.status, 200);
     assert.doesNotMatch(replayed.text, /sso:li\.si/);
 
@@ -141,7 +153,7 @@ async function main([binary]) {
     const nobody = await new Browser().signIn(gateway.url, 'wang');
     assert.match(nobody.text, /没有使用本控制台的权限/);
   } finally {
-    gateway.child.kill();
+    await gateway?.stop();
     server.closeAllConnections();
     server.close();
     fs.rmSync(directory, { recursive: true, force: true });

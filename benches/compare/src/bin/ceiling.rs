@@ -33,6 +33,7 @@ async fn serve() -> Result<()> {
     let limits = ServerLimits {
         header_timeout: config.server.header_timeout,
         body_timeout: config.server.body_timeout,
+        body_bytes: config.server.body_limit_bytes,
         shutdown_grace: config.server.shutdown_grace,
         connections: config.server.connection_limit,
     };

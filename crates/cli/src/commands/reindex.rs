@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_gateway::gateway::{open_for_reading, open_names};
-use baoqiao_gateway::ledger::names::{NamingError, PeopleIndex, name_next, put_back_unfound};
+use baoqiao_gateway::ledger::names::{NamingError, PeopleIndex, PutBack, name_next, put_back_unfound};
 use baoqiao_gateway::vault::Vault;
 use jiff::SignedDuration;
 
@@ -20,7 +20,7 @@ use crate::failure::Outcome;
 Parties of policies are found by their names since this version; this goes through those issued before it, from the
 newest down. With --unfound it then looks up every policy by the numbers and names of all of its parties, and puts back
 what does not find it: what `baoqiao verify` reports as policy-not-found. Works while the gateway runs, in pieces that
-hold it up for some milliseconds each; cut off, it goes on with names where it ended.
+hold it up for some milliseconds each; cut off, it goes on with names where it ended, and begins anew with --unfound.
 
 Examples:
   baoqiao reindex --config gateway/baoqiao.toml
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     print(&told(all(&*index, &vault)?))?;
     if args.unfound {
         let mut told_at = SystemClock.now();
-        let found = put_back_unfound(&*access.evidence, &*index, &vault, &mut |answers| {
+        let put_back = put_back_unfound(&*access.evidence, &*index, &vault, &mut |answers| {
             let now = SystemClock.now();
             if now.duration_since(told_at) >= TELL_EVERY {
                 told_at = now;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 let _ = writeln!(std::io::stderr(), "answers: {answers}");
             }
         })?;
-        print(&told_of_unfound(found))?;
+        print(&told_of_unfound(&put_back))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -70,16 +70,22 @@ fn all(index: &dyn PeopleIndex, vault: &Vault) -> Result<usize, NamingError> {
 
 fn told(done: usize) -> String {
     match done {
-        0 => "nothing to do: every policy is found by the names of its parties\n".to_owned(),
+        0 => "no policy waits for its parties' names to be put into the index\n".to_owned(),
         1 => "1 policy is now found by the names of its parties\n".to_owned(),
         done => format!("{done} policies are now found by the names of their parties\n"),
     }
 }
 
-fn told_of_unfound(found: usize) -> String {
-    match found {
-        0 => "every policy is found by all of its parties\n".to_owned(),
+fn told_of_unfound(PutBack { policies, unreadable }: &PutBack) -> String {
+    let policies = match policies {
+        0 => "every policy that was looked up is found by all of its parties\n".to_owned(),
         1 => "1 policy was not found by all of its parties, and is now\n".to_owned(),
-        found => format!("{found} policies were not found by all of their parties, and are now\n"),
+        policies => format!("{policies} policies were not found by all of their parties, and are now\n"),
+    };
+    if *unreadable == 0 {
+        return policies;
     }
+    format!(
+        "{policies}not looked up: the policies of {unreadable} answers that do not open or read; `baoqiao verify` tells which\n"
+    )
 }

@@ -18,9 +18,10 @@ use crate::failure::Outcome;
 /// Check a whole ledger: every answer, policy, event, notice and document against the others
 #[derive(clap::Args)]
 #[command(after_help = "\
-Reads answers, policies, recoveries, auction stages, events, documents, notices and conflicts, page by page; gateways may
-go on working meanwhile. Changes nothing. What it finds has a name, a subject and a line of explanation, and no
-personal data; docs/verify.md says what each means and what to do.
+Has SQLite check its file; then reads answers, policies, recoveries, auction stages, events, documents, notices and
+conflicts, page by page, and looks each policy up by all of its parties. Gateways may go on working meanwhile. Changes
+nothing. What it finds has a name, a subject and a line of explanation, and no personal data; docs/verify.md says what
+each means and what to do.
 Exit status: 0 all of it holds, 1 something does not, 2 the ledger could not be read.
 
 Examples:
@@ -52,9 +53,9 @@ struct Account {
 impl Account {
     fn take(&mut self, step: Step) {
         match step {
-            Step::Checking(table) => {
+            Step::Begun(what) => {
                 // A reader that has gone is no failure.
-                let _ = writeln!(std::io::stderr(), "the file's table {table}: being checked");
+                let _ = writeln!(std::io::stderr(), "{what}: being checked");
             }
             Step::Looked(table, rows) => {
                 self.looked.insert(table, rows);

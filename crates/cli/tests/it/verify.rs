@@ -1,5 +1,7 @@
 //! A whole ledger checked by the command, while a gateway works on it and after somebody wrote into it.
 
+use std::os::unix::fs::FileExt;
+
 use serde_json::Value;
 
 use crate::gateway::{Gateway, baoqiao, example, example_with, field, text};
@@ -88,5 +90,22 @@ async fn a_policy_that_its_parties_do_not_find_is_told_and_put_back_while_the_ga
     assert!(told.contains("1 policy was not found by all of its parties, and is now"), "{told}");
     assert!(run(find).1.contains(&policy_no));
     assert_eq!(run(verify).0, Some(0));
-    assert!(run(reindex).1.contains("every policy is found by all of its parties"));
+    assert!(run(reindex).1.contains("every policy that was looked up is found by all of its parties"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_was_overwritten_is_told_with_all_the_rest() {
+    let mut gateway = Gateway::start();
+    gateway.call(example()).await;
+    assert!(gateway.stop().success());
+    let page = gateway.count("SELECT rootpage FROM sqlite_schema WHERE name = 'messages_by_time'");
+    let page_bytes = u64::try_from(gateway.count("PRAGMA page_size")).unwrap();
+    gateway.change("UPDATE policies SET premium = '1'");
+    let file = std::fs::OpenOptions::new().write(true).open(gateway.directory().join("ledger.db")).unwrap();
+    file.write_all_at(&[0; 512], u64::try_from(page - 1).unwrap() * page_bytes).unwrap();
+    let checked = baoqiao(["verify", "--config", gateway.config().to_str().unwrap()]);
+    let told = text(&checked.stdout);
+    assert_eq!(checked.status.code(), Some(1), "{told}{}", text(&checked.stderr));
+    assert!(told.contains("file-damaged: "), "{told}");
+    assert!(told.contains("policy-differs: "), "{told}");
 }

@@ -9,13 +9,19 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::{HeaderMap, Request, StatusCode, header};
+use http::{HeaderMap, Request, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 
-/// Of what is left no more is read: the connection is closed on it.
-const LONGEST_REST_BYTES: u64 = 8 << 20;
+/// How much is read of what is left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Of more nothing is read: the connection is closed on it.
+    pub(super) bytes: u64,
+    /// For so long it is read.
+    pub(super) patience: Duration,
+}
 
 /// A request's body in the hands of its handler. Dropped before its end, it goes back to where it came from.
 pub(super) struct Lent<B: Body> {
@@ -75,22 +81,19 @@ impl<B: Body> Drop for Lent<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Rest<B> {
-    /// Reads what the handler left that answers with `status`, for at most `patience`. Who was too slow already is not
-    /// waited for once more.
-    pub(super) async fn read(self, status: StatusCode, patience: Duration) {
+    /// Reads what the handler left.
+    pub(super) async fn read(self, bounds: Bounds) {
         let left = self.0.and_then(|mut rest| rest.try_recv().ok());
         if let Some(body) = left
-            && status != StatusCode::REQUEST_TIMEOUT
-            && body.size_hint().lower() <= LONGEST_REST_BYTES
+            && body.size_hint().lower() <= bounds.bytes
         {
             // Read or not, the answer goes out.
-            let _ = tokio::time::timeout(patience, discard(body)).await;
+            let _ = tokio::time::timeout(bounds.patience, discard(body, bounds.bytes)).await;
         }
     }
 }
 
-async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B) {
-    let mut room_bytes = LONGEST_REST_BYTES;
+async fn discard<B: Body<Data = Bytes> + Unpin>(mut body: B, mut room_bytes: u64) {
     while let Some(Ok(frame)) = body.frame().await {
         let bytes = frame.data_ref().map_or(0, Buf::remaining);
         let Some(room) = u64::try_from(bytes).ok().and_then(|bytes| room_bytes.checked_sub(bytes)) else { return };
@@ -127,10 +130,10 @@ mod tests {
         }
     }
 
-    const PATIENCE: Duration = Duration::from_secs(3);
+    const BOUNDS: Bounds = Bounds { bytes: 8 << 20, patience: Duration::from_secs(3) };
 
     /// How long the rest was waited for that a handler left who read `frames` of the body.
-    async fn waited(expect: Option<&'static str>, declared_bytes: u64, frames: usize, status: StatusCode) -> Duration {
+    async fn waited(expect: Option<&'static str>, declared_bytes: u64, frames: usize) -> Duration {
         let mut request = Request::new(Sender { declared_bytes, left: (frames > 0).then_some(frames << 20) });
         if let Some(expect) = expect {
             request.headers_mut().insert(header::EXPECT, HeaderValue::from_static(expect));
@@ -145,28 +148,27 @@ mod tests {
         }
         drop(lent);
         let begun = tokio::time::Instant::now();
-        rest.read(status, PATIENCE).await;
+        rest.read(BOUNDS).await;
         begun.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_rest_is_waited_for_as_long_as_patience_lasts_and_only_where_it_can_be_under_way() {
-        let ok = StatusCode::OK;
-        assert_eq!(waited(None, 1_000, 0, ok).await, PATIENCE);
-        assert_eq!(waited(None, LONGEST_REST_BYTES, 1, ok).await, PATIENCE);
-        assert_eq!(waited(None, LONGEST_REST_BYTES + 1, 1, ok).await, Duration::ZERO);
-        assert_eq!(waited(None, 1_000, 0, StatusCode::REQUEST_TIMEOUT).await, Duration::ZERO);
+        let Bounds { bytes, patience } = BOUNDS;
+        assert_eq!(waited(None, 1_000, 0).await, patience);
+        assert_eq!(waited(None, bytes, 1).await, patience);
+        assert_eq!(waited(None, bytes + 1, 1).await, Duration::ZERO);
         // Who was never asked for the body does not send it; who was, does.
-        assert_eq!(waited(Some("100-Continue"), 1_000, 0, ok).await, Duration::ZERO);
-        assert_eq!(waited(Some("100-continue"), 1_000, 1, ok).await, PATIENCE);
-        assert_eq!(waited(Some("tea"), 1_000, 0, ok).await, PATIENCE);
+        assert_eq!(waited(Some("100-Continue"), 1_000, 0).await, Duration::ZERO);
+        assert_eq!(waited(Some("100-continue"), 1_000, 1).await, patience);
+        assert_eq!(waited(Some("tea"), 1_000, 0).await, patience);
     }
 
     #[tokio::test]
     async fn of_a_rest_without_a_length_no_more_is_read_than_the_bound() {
         let endless = usize::MAX;
         let mut body = Sender { declared_bytes: 0, left: Some(endless) };
-        discard(&mut body).await;
+        discard(&mut body, BOUNDS.bytes).await;
         assert_eq!(body.left, Some(endless - (9 << 20)));
     }
 

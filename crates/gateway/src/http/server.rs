@@ -38,12 +38,20 @@ pub fn handler_threads() -> usize {
 pub struct ServerLimits {
     /// How long a TLS handshake or a request's head may take to arrive, and an idle connection may stay.
     pub header_timeout: Duration,
-    /// How long an answer waits for what its call left unread of the body.
+    /// How long a body may take to arrive, also one that was not needed for the answer.
     pub body_timeout: Duration,
+    /// How long a body may be of which nothing was needed; 8 MiB where that is more.
+    pub body_bytes: usize,
     /// How long what is under way may take to finish when the gateway stops.
     pub shutdown_grace: Duration,
     /// The most connections at once; more wait to be accepted.
     pub connections: usize,
+}
+
+impl ServerLimits {
+    fn unneeded_bytes(&self) -> u64 {
+        u64::try_from(self.body_bytes).unwrap_or(u64::MAX).max(8 << 20)
+    }
 }
 
 /// How it is told who calls.
@@ -161,10 +169,13 @@ impl Connection {
             let address = client_address(peer.ip(), request.headers(), &front.trusted_proxies);
             request.extensions_mut().insert(Origin { address, certificate: certificate.clone() });
             let (request, rest) = leftover::lend(request);
+            let begun = tokio::time::Instant::now();
             let answer = router.call(request);
             async move {
                 let answer = answer.await?;
-                rest.read(answer.status(), limits.body_timeout).await;
+                // Who was too slow already is not waited for once more.
+                let patience = limits.body_timeout.saturating_sub(begun.elapsed());
+                rest.read(leftover::Bounds { bytes: limits.unneeded_bytes(), patience }).await;
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });

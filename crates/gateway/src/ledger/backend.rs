@@ -62,7 +62,7 @@ pub struct ConsoleTables {
     pub figures: Arc<dyn FigureStore>,
     /// What is no policy.
     pub finder: Arc<dyn Finder>,
-    /// Names of older policies' parties.
+    /// What is put into the blind index afterwards.
     pub names: Arc<dyn PeopleIndex>,
 }
 

@@ -84,8 +84,17 @@ pub fn name_next(index: &dyn PeopleIndex, vault: &Vault) -> Result<usize, Naming
     Ok(piece.len())
 }
 
-/// Goes through all policies, and lets those be found again that are not found by all of their parties. Returns how many they
-/// were; `tell` hears now and then how many answers were gone through.
+/// What came of putting back.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct PutBack {
+    /// Policies that were not found by all of their parties, and are now.
+    pub policies: usize,
+    /// Answers that do not open or read, and whose policies were not looked up.
+    pub unreadable: u64,
+}
+
+/// Goes through all policies, and lets those be found again that are not found by all of their parties; `tell` hears now and
+/// then how many answers were gone through.
 ///
 /// # Errors
 /// When the ledger cannot be read or written; what was done before, stays.
@@ -94,14 +103,14 @@ pub fn put_back_unfound(
     index: &dyn PeopleIndex,
     vault: &Vault,
     tell: &mut dyn FnMut(u64),
-) -> Result<usize, StoreError> {
+) -> Result<PutBack, StoreError> {
     let mut policies = HashSet::new();
-    unfound(evidence, vault, tell, &mut |unfound| {
+    let gone = unfound(evidence, vault, tell, &mut |unfound| {
         for piece in unfound.chunks(PIECE) {
             index.put_back(piece)?;
             policies.extend(piece.iter().map(|parties| parties.policy_no.sequence()));
         }
         Ok(())
     })?;
-    Ok(policies.len())
+    Ok(PutBack { policies: policies.len(), unreadable: gone.unreadable })
 }

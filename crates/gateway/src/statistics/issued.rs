@@ -205,6 +205,12 @@ mod tests {
         let now = first + SignedDuration::from_hours(1);
         let first = issued.figures(&rows, now, || false).unwrap();
         assert_eq!((first.today_count, first.is_counting), (2_000, true));
+        let mut times = 0;
+        let more = issued.figures(&rows, now, || {
+            times += 1;
+            times < 3
+        });
+        assert_eq!(more.unwrap().today_count, 8_000);
         let all = issued.figures(&rows, now, || true).unwrap();
         assert_eq!((all.today_count, all.is_counting), (25_000, false));
     }

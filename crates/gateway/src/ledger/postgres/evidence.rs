@@ -335,11 +335,17 @@ impl Evidence for PostgresReader {
     }
 
     fn unfound(&self, policies: &[Parties]) -> Result<Vec<Parties>, StoreError> {
-        self.0.read("looking for policies' parties", async |session| unfound::in_events(session, policies).await)
+        let mut unfound = Vec::new();
+        for piece in policies.chunks(unfound::PIECE) {
+            let context = "looking for policies' parties";
+            unfound.extend(self.0.read(context, async |session| unfound::in_events(session, piece).await)?);
+        }
+        Ok(unfound)
     }
 
     /// Policies that are in no run, though their events are.
-    fn lost(&self, take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
+    fn lost(&self, begin: &mut dyn FnMut(&str), take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
+        begin("the runs of the index of parties");
         let head = self.0.read("reading how far runs go", async |session| unfound::head(session).await)?;
         let mut from = 1;
         while from < head {

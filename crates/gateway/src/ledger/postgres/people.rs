@@ -40,7 +40,7 @@ pub(super) fn together(people: &[BlindIndex]) -> Option<Vec<u8>> {
 }
 
 /// The bucket of a digest: its first ten bits.
-fn bucket_of_digest(digest: [u8; DIGEST_BYTES]) -> i16 {
+pub(super) fn bucket_of_digest(digest: [u8; DIGEST_BYTES]) -> i16 {
     let [first, second, ..] = digest;
     i16::try_from(u16::from_be_bytes([first, second]) >> 6).unwrap_or_default()
 }
@@ -178,10 +178,9 @@ async fn of_before(session: &Session, person: BlindIndex, limit: usize) -> Resul
     if !known("the people of before", any)?.try_get::<_, bool>(0)? {
         return Ok(Vec::new());
     }
-    let newest = "SELECT max(sequence) FROM policies WHERE issued_ms = (SELECT max(issued_ms) FROM policies)";
-    let newest = session.query_opt(newest, &[]).await?;
-    let newest: Option<i64> = newest.map(|row| row.try_get(0)).transpose()?.flatten();
-    let segments = i32::try_from((newest.unwrap_or(0) >> SEGMENT_BITS) + 1).unwrap_or(i32::MAX);
+    let next = session.query_opt("SELECT next FROM number_blocks WHERE name = 'policy'", &[]).await?;
+    let next: i64 = next.map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
+    let segments = i32::try_from(next >> SEGMENT_BITS).unwrap_or(i32::MAX);
     let query = "SELECT i.bucket, i.policy_sequence FROM generate_series(0, $2::integer) AS s (segment) \
                  CROSS JOIN generate_series(0, 1023) AS b (bucket) \
                  CROSS JOIN LATERAL (SELECT i.bucket, i.policy_sequence FROM people i WHERE i.bucket = b.bucket \

@@ -7,10 +7,13 @@ use tokio_postgres::Row;
 
 use super::connection::{Failure, Session};
 use super::people::{self, DIGEST_BYTES, RUN};
-use super::rows::{big, bucket_of, known, number, parsed};
+use super::rows::{big, bucket_of, known, number};
 use super::writer::bulk;
 use crate::ledger::verification::evidence::Parties;
 use crate::vault::BlindIndex;
+
+/// Policies that are looked up in one statement.
+pub(super) const PIECE: usize = 1_000;
 
 /// Those of the policies whose events' rows lack digests of their parties, with those that lack. Where there is no event,
 /// that is another matter.
@@ -56,16 +59,23 @@ pub(super) async fn in_runs(session: &Session, from: i64, head: i64) -> Result<V
     let read = |row: &Row| {
         let (digests, _) = row.try_get::<_, &[u8]>(2)?.as_chunks();
         let people = digests.iter().copied().map(BlindIndex).collect();
-        Ok(Parties { policy_no: parsed(row, 0)?, message_id: number(row, 1)?, people })
+        // An event that names no policy is another matter.
+        let policy_no = row.try_get::<_, Option<&str>>(0)?.and_then(|text| text.parse().ok());
+        let message_id = number(row, 1)?;
+        Ok(policy_no.map(|policy_no| Parties { message_id, policy_no, people }))
     };
     let rows = session.query(query, &[&from, &end]).await?;
-    let mut left = rows.iter().map(read).collect::<Result<Vec<Parties>, Failure>>()?;
+    let left = rows.iter().map(read).collect::<Result<Vec<Option<Parties>>, Failure>>()?;
+    let mut left: Vec<Parties> = left.into_iter().flatten().collect();
     let mut in_runs = HashSet::new();
-    let query = "SELECT r.entries FROM generate_series(0, 1023) AS b (bucket) \
-                 CROSS JOIN LATERAL (SELECT r.entries FROM people_runs r \
+    let query = "SELECT r.bucket, r.entries FROM generate_series(0, 1023) AS b (bucket) \
+                 CROSS JOIN LATERAL (SELECT r.bucket, r.entries FROM people_runs r \
                    WHERE r.bucket = b.bucket AND r.run > $1 AND r.run < $2 OFFSET 0) r";
     for row in session.query(query, &[&(from - RUN), &end]).await? {
-        in_runs.extend(people::entries_of(row.try_get(0)?));
+        let bucket: i16 = row.try_get(0)?;
+        // A search looks into the row of the digest's bucket.
+        let entries = people::entries_of(row.try_get(1)?);
+        in_runs.extend(entries.filter(|(person, _)| people::bucket_of_digest(person.0) == bucket));
     }
     for parties in &mut left {
         let policy = people::tagged(&parties.policy_no);

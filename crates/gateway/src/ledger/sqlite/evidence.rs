@@ -1,7 +1,7 @@
 //! What the tables hold, for whoever checks the whole of them: in pages by their keys, so that no reader holds the log
 //! for longer than a page takes.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, ErrorCode, Row, params};
 
 use baoqiao_domain::bucket::BUCKETS;
 use baoqiao_domain::policy_number::PolicyNumber;
@@ -217,39 +217,42 @@ fn conflicts(connection: &Connection, after: i64) -> rusqlite::Result<Vec<(i64, 
     })
 }
 
-fn tables(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut tables = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;
-    tables.query_map([], |row| row.get(0))?.collect()
-}
-
-/// What is wrong with a table, its indexes and its references.
-fn damage(connection: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
-    let mut check = connection.prepare("SELECT * FROM pragma_integrity_check(?)")?;
-    let lines: Vec<String> =
-        check.query_map([table], |row| row.get(0))?.take(DAMAGE_LINES).collect::<Result<_, _>>()?;
-    let mut lines: Vec<String> = lines.into_iter().filter(|line| line != "ok").collect();
-    let mut check = connection.prepare("SELECT * FROM pragma_foreign_key_check(?)")?;
-    let dangling = check.query_map([table], |row| {
-        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
-        let row: Option<i64> = row.get(1)?;
-        Ok(format!("row {} of {table} refers to a row of {parent} that is not there", row.unwrap_or_default()))
-    })?;
-    for line in dangling.take(DAMAGE_LINES) {
-        lines.push(line?);
+/// What a check of SQLite's own tells; that it came to an end at a damaged page is told as well.
+fn told(
+    connection: &Connection,
+    pragma: &str,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<String>,
+) -> rusqlite::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut check = connection.prepare(pragma)?;
+    for line in check.query_map([], |row| read(row))?.take(DAMAGE_LINES) {
+        match line {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+                lines.push(format!("{pragma} came no further: {error}"));
+                break;
+            }
+            line => lines.push(line?),
+        }
     }
     Ok(lines)
 }
 
+fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut lines = told(connection, &format!("PRAGMA integrity_check({DAMAGE_LINES})"), |row| row.get(0))?;
+    lines.retain(|line| line != "ok");
+    let dangling = told(connection, "PRAGMA foreign_key_check", |row| {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        let row: Option<i64> = row.get(1)?;
+        Ok(format!("row {} of {table} refers to a row of {parent} that is not there", row.unwrap_or_default()))
+    })?;
+    lines.extend(dangling);
+    Ok(lines)
+}
+
 impl Evidence for SqliteReader {
-    /// A table at a time, so that the log is held no longer than by the longest of them.
     fn damage(&self, begin: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError> {
-        let mut lines = Vec::new();
-        for table in self.read("reading what tables there are", tables)? {
-            begin(&table);
-            lines.extend(self.read("checking the file", |connection| damage(connection, &table))?);
-        }
-        lines.truncate(DAMAGE_LINES);
-        Ok(lines)
+        begin("the ledger's file, as a whole");
+        self.read("checking the file", damage)
     }
 
     fn numbers(&self) -> Result<Vec<NumberUse>, StoreError> {
@@ -323,7 +326,7 @@ impl Evidence for SqliteReader {
     }
 
     /// All of the index is looked into for each policy.
-    fn lost(&self, _: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
+    fn lost(&self, _: &mut dyn FnMut(&str), _: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use baoqiao_domain::rescission::Rescission;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::ledger::names::put_back_unfound;
+use crate::ledger::names::{PutBack, put_back_unfound};
 use crate::ledger::verification::{Finding, Rule, Step, verify};
 
 fn rescission(policy_no: &str) -> Command {
@@ -93,11 +93,11 @@ async fn a_ledger_that_is_well_is_found_to_be(database: Database) {
     assert_eq!(world.findings(), []);
     give_places(&world, &database);
     assert_eq!(world.findings(), [], "once events are in a run");
-    let mut rows = Vec::new();
-    let take = &mut |step| {
-        if let Step::Looked(table, count) = step {
-            rows.push((table.as_str(), count));
-        }
+    let (mut begun, mut rows) = (Vec::new(), Vec::new());
+    let take = &mut |step| match step {
+        Step::Begun(what) => begun.push(what),
+        Step::Looked(table, count) => rows.push((table.as_str(), count)),
+        Step::Found(_) => {}
     };
     off_runtime(|| verify(&*world.evidence, &world.vault, take)).unwrap();
     let expected = [
@@ -110,6 +110,7 @@ async fn a_ledger_that_is_well_is_found_to_be(database: Database) {
         ("conflicts", 1),
     ];
     assert_eq!(rows, expected);
+    assert_eq!(begun.len(), 1, "{begun:?}");
     world.close().await;
 }
 
@@ -168,6 +169,10 @@ const DAMAGES: &[Damage] = &[
     ),
     damage(
         "UPDATE events SET kind = 'policy.surrendered' WHERE kind = 'policy.rescinded'",
+        &[Rule::EventUnreadable, Rule::StateWithoutEvent],
+    ),
+    damage(
+        "UPDATE events SET policy_no = NULL WHERE kind = 'policy.issued'",
         &[Rule::EventUnreadable, Rule::StateWithoutEvent],
     ),
     damage("UPDATE documents SET policy_sequence = policy_sequence + 900", &[Rule::DocumentWithoutPolicy]),
@@ -240,7 +245,7 @@ async fn whoever_is_lost_is_put_back(database: Database) {
     for (put_back, times) in [(2, "once"), (0, "once more")] {
         let index = database.open(&world.vault).console().unwrap().names;
         let done = off_runtime(|| put_back_unfound(&*world.evidence, &*index, &world.vault, &mut |_| {})).unwrap();
-        assert_eq!(done, put_back, "{times}");
+        assert_eq!(done, PutBack { policies: put_back, unreadable: 0 }, "{times}");
         assert_eq!(world.findings(), []);
         assert_eq!(off_runtime(by_phone), 2);
     }

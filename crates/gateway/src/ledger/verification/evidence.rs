@@ -203,7 +203,7 @@ pub struct NumberUse {
 /// joined to it at one moment; two rows may be of different moments.
 pub trait Evidence: Send + Sync {
     /// What the database itself finds wrong with its files, in its own words; nothing where it has tools of its own. `begin`
-    /// hears of each table before it is looked at, which may take minutes.
+    /// hears what is looked at, before it is: it may take minutes.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -277,11 +277,11 @@ pub trait Evidence: Send + Sync {
     fn unfound(&self, policies: &[Parties]) -> Result<Vec<Parties>, StoreError>;
 
     /// As [`unfound`](Self::unfound), of all policies that the index has lost since they were put there, as far as that is
-    /// looked for apart from them.
+    /// looked for apart from them; `begin` hears what is looked at, before it is.
     ///
     /// # Errors
     /// When the database cannot be read, or as `take`.
-    fn lost(&self, take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError>;
+    fn lost(&self, begin: &mut dyn FnMut(&str), take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError>;
 
     /// The subjects whose first open notice waits for none, and is yet not to be sent.
     ///

@@ -25,7 +25,7 @@ use evidence::{Evidence, Fact};
 use parties::Pending;
 
 pub use finding::{Finding, Rule};
-pub use parties::unfound;
+pub use parties::{Gone, unfound};
 
 /// How many rows are looked at before that is told.
 const TELL_EVERY: u64 = 1_000;
@@ -73,8 +73,8 @@ impl fmt::Display for Table {
 /// What comes of it as it goes on.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The database begins to check that table of its files by its own means.
-    Checking(String),
+    /// That is looked at now, and may take minutes.
+    Begun(String),
     /// So many rows of a table were looked at until now.
     Looked(Table, u64),
     /// Something does not hold.
@@ -87,7 +87,7 @@ pub enum Step {
 /// When the database cannot be read; then nothing is said about what was not looked at.
 pub fn verify(evidence: &dyn Evidence, vault: &Vault, tell: &mut dyn FnMut(Step)) -> Result<(), StoreError> {
     let mut check = Check { evidence, vault, tell, rows: 0, seen: Seen::default() };
-    for damage in evidence.damage(&mut |table| (check.tell)(Step::Checking(table.to_owned())))? {
+    for damage in evidence.damage(&mut |what| (check.tell)(Step::Begun(what.to_owned())))? {
         check.found(Rule::FileDamaged, "the ledger's file", damage);
     }
     // Whatever has its place by now was written with its state.
@@ -121,6 +121,8 @@ struct Seen {
     unreported: HashMap<Fact, u32>,
     /// Policies whose parties were not looked up yet.
     parties: Pending,
+    /// Sequences of policies that were told not to be found.
+    unfound: RoaringTreemap,
 }
 
 struct Check<'a> {

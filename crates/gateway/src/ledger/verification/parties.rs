@@ -6,7 +6,7 @@ use baoqiao_domain::policy_number::PolicyNumber;
 
 use super::answers::open;
 use super::evidence::{AnswerRow, Evidence, Parties};
-use super::{Check, Rule, TELL_EVERY};
+use super::{Check, Rule, Step, TELL_EVERY};
 use crate::ledger::store::StoreError;
 use crate::vault::{Purpose, Vault};
 
@@ -39,14 +39,22 @@ impl Check<'_> {
     pub(super) fn parties(&mut self) -> Result<(), StoreError> {
         let unfound = self.seen.parties.look_up(self.evidence)?;
         self.unfound(&unfound);
-        self.evidence.lost(&mut |lost| {
-            self.unfound(&lost);
+        let Check { evidence, tell, seen, .. } = self;
+        let mut lost = Vec::new();
+        evidence.lost(&mut |what| tell(Step::Begun(what.to_owned())), &mut |piece| {
+            // What was told already, needs no second line.
+            lost.extend(piece.into_iter().filter(|parties| !seen.unfound.contains(parties.policy_no.sequence())));
             Ok(())
-        })
+        })?;
+        self.unfound(&lost);
+        Ok(())
     }
 
     pub(super) fn unfound(&mut self, unfound: &[Parties]) {
         for parties in unfound {
+            if !self.seen.unfound.insert(parties.policy_no.sequence()) {
+                continue;
+            }
             let detail = match parties.people.len() {
                 1 => "one of its parties' numbers and names does not find it".to_owned(),
                 several => format!("{several} of its parties' numbers and names do not find it"),
@@ -56,8 +64,17 @@ impl Check<'_> {
     }
 }
 
+/// What going through all policies has come across.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Answers that were gone through.
+    pub answers: u64,
+    /// Those that do not open or read, of which it is not known whether they are about a policy: [`verify`](super::verify) tells which.
+    pub unreadable: u64,
+}
+
 /// Goes through all policies, and hands over those that are not found by all of their parties, with what does not find
-/// them; one may come more than once. `tell` hears now and then how many answers were gone through. What does not open or read is passed over: it is [`verify`](super::verify)'s to tell.
+/// them; one may come more than once. `tell` hears now and then how many answers were gone through.
 ///
 /// # Errors
 /// When the database cannot be read, or as `take`.
@@ -66,25 +83,29 @@ pub fn unfound(
     vault: &Vault,
     tell: &mut dyn FnMut(u64),
     take: &mut dyn FnMut(&[Parties]) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let (mut pending, mut answers) = (Pending::default(), 0_u64);
+) -> Result<Gone, StoreError> {
+    let (mut pending, mut gone) = (Pending::default(), Gone::default());
     evidence.answers(&mut |row| {
-        answers += 1;
-        if answers.is_multiple_of(TELL_EVERY) {
-            tell(answers);
+        gone.answers += 1;
+        if gone.answers.is_multiple_of(TELL_EVERY) {
+            tell(gone.answers);
         }
-        if let Some((policy_no, sold)) = sale(vault, &row) {
-            pending.add(vault, row.message_id, &policy_no, &sold);
+        match sale(vault, &row) {
+            Ok(Some((policy_no, sold))) => pending.add(vault, row.message_id, &policy_no, &sold),
+            Ok(None) => {}
+            Err(_) => gone.unreadable += 1,
         }
         take(&pending.look_up_pieces(evidence)?)
     })?;
     take(&pending.look_up(evidence)?)?;
-    evidence.lost(&mut |lost| take(&lost))
+    evidence.lost(&mut |_| {}, &mut |lost| take(&lost))?;
+    Ok(gone)
 }
 
-fn sale(vault: &Vault, row: &AnswerRow) -> Option<(PolicyNumber, PolicyApplication)> {
-    let Outcome::PolicyIssued { policy_no, .. } = open(vault, Purpose::Outcome, &row.outcome).ok()? else {
-        return None;
-    };
-    Some((policy_no, open(vault, Purpose::Content, &row.content).ok()?))
+/// What was sold, where an answer says that something was.
+fn sale(vault: &Vault, row: &AnswerRow) -> Result<Option<(PolicyNumber, PolicyApplication)>, String> {
+    match open(vault, Purpose::Outcome, &row.outcome)? {
+        Outcome::PolicyIssued { policy_no, .. } => Ok(Some((policy_no, open(vault, Purpose::Content, &row.content)?))),
+        _ => Ok(None),
+    }
 }

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::DIGEST_BYTES;
+use super::{DIGEST_BYTES, Entry};
 use crate::vault::BlindIndex;
 
 /// How many policies share a segment, as a power of two.
@@ -31,8 +31,9 @@ pub(in super::super) fn write(
     transaction.prepare_cached(insert)?.execute(params![sequence >> SEGMENT_BITS, digest, sequence]).map(|_| ())
 }
 
-/// Whether a policy is found by a digest.
-pub(super) fn holds(connection: &Connection, digest: &[u8; DIGEST_BYTES], sequence: u64) -> rusqlite::Result<bool> {
+/// Whether a policy is found here by a digest.
+pub(super) fn holds(connection: &Connection, entry: &Entry) -> rusqlite::Result<bool> {
+    let Entry { digest, sequence } = entry;
     let query =
         "SELECT EXISTS (SELECT 1 FROM people WHERE segment IN (?1, ?2) AND digest = ?3 AND policy_sequence = ?4)";
     let segments = (sequence >> SEGMENT_BITS, sequence >> FIRST_SEGMENT_BITS);
@@ -80,8 +81,9 @@ mod tests {
         let insert = "INSERT INTO people (segment, digest, policy_sequence) VALUES (3, ?, ?)";
         transaction.execute(insert, params![[3_u8; DIGEST_BYTES], 200_000]).unwrap();
         for sequence in find(10) {
-            assert!(holds(&transaction, &[3; DIGEST_BYTES], sequence).unwrap(), "{sequence}");
-            assert!(!holds(&transaction, &[5; DIGEST_BYTES], sequence).unwrap(), "{sequence}");
+            let holds = |digest| holds(&transaction, &Entry { digest: [digest; DIGEST_BYTES], sequence }).unwrap();
+            assert!(holds(3), "{sequence}");
+            assert!(!holds(5), "{sequence}");
         }
     }
 }

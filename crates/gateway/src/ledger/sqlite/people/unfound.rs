@@ -1,20 +1,21 @@
 //! Looks whether policies are found by their parties.
 //!
 //! A search for each digest would look into every run. So the runs in which they should lie are read whole, and only for
-//! what is in none of them it is searched; where that is much, all runs are read instead.
+//! what is nowhere else it is searched in the others; where that is much, they are read whole as well.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::block::{LONG, Runs, SHORT, first_id};
-use super::{DIGEST_BYTES, Entry, find, segment};
+use super::block::{LONG, Runs, SHORT, first_id, last_id, prefix};
+use super::{DIGEST_BYTES, Entry, segment};
 use crate::ledger::verification::evidence::Parties;
 use crate::vault::BlindIndex;
 
-/// How many runs before those of their numbers are looked into: a run may hold policies of the next numbers as well.
-const RUNS_BEFORE: u64 = 1;
+/// How many numbers before theirs the runs are read: a run takes the oldest policies, and where several gateways have numbers
+/// set aside, 8,192 lie between those of one and of the other.
+const NUMBERS_BEFORE: u64 = 2 * 8_192;
 /// For how many digests it is searched one by one.
 const FEW: usize = 256;
 
@@ -31,26 +32,19 @@ pub(in super::super) fn unfound(connection: &Connection, policies: &[Parties]) -
     });
     let mut left: HashSet<Entry> = entries.collect();
     for runs in [&LONG, &SHORT] {
-        let numbers = (first >> runs.bits).saturating_sub(RUNS_BEFORE)..=last >> runs.bits;
+        let numbers = first.saturating_sub(NUMBERS_BEFORE) >> runs.bits..=last >> runs.bits;
         take_from_runs(connection, runs, numbers, &mut left)?;
     }
     take_from_fresh(connection, &mut left)?;
-    let are_few = left.len() <= FEW;
-    if !are_few {
-        take_from_runs(connection, &LONG, 0..=u64::MAX, &mut left)?;
-        take_from_runs(connection, &SHORT, 0..=u64::MAX, &mut left)?;
+    let mut rest = Vec::new();
+    for entry in left {
+        if !segment::holds(connection, &entry)? {
+            rest.push(entry);
+        }
     }
     let mut unfound: HashMap<u64, Vec<BlindIndex>> = HashMap::new();
-    for Entry { digest, sequence } in left {
-        let person = BlindIndex(digest);
-        let is_found = if are_few {
-            find(connection, person, usize::MAX)?.contains(&sequence)
-        } else {
-            segment::holds(connection, &digest, sequence)?
-        };
-        if !is_found {
-            unfound.entry(sequence).or_default().push(person);
-        }
+    for Entry { digest, sequence } in in_no_run(connection, rest)? {
+        unfound.entry(sequence).or_default().push(BlindIndex(digest));
     }
     let with_theirs = |parties: &Parties| {
         let people = unfound.get(&parties.policy_no.sequence())?.clone();
@@ -59,7 +53,36 @@ pub(in super::super) fn unfound(connection: &Connection, policies: &[Parties]) -
     Ok(named().filter_map(with_theirs).collect())
 }
 
-/// Takes out what lies in runs of these numbers.
+/// Those that lie in no run at all.
+fn in_no_run(connection: &Connection, entries: Vec<Entry>) -> rusqlite::Result<Vec<Entry>> {
+    if entries.len() > FEW {
+        let mut left = entries.into_iter().collect();
+        for runs in [&LONG, &SHORT] {
+            take_from_runs(connection, runs, 0..=u64::MAX, &mut left)?;
+        }
+        return Ok(left.into_iter().collect());
+    }
+    let mut left = Vec::new();
+    for entry in entries {
+        if !is_in_run(connection, &LONG, &entry)? && !is_in_run(connection, &SHORT, &entry)? {
+            left.push(entry);
+        }
+    }
+    Ok(left)
+}
+
+fn is_in_run(connection: &Connection, runs: &Runs, entry: &Entry) -> rusqlite::Result<bool> {
+    let mut before = None;
+    while let Some(run) = runs.before(connection, before)? {
+        if runs.policies_of(connection, run, BlindIndex(entry.digest))?.contains(&entry.sequence) {
+            return Ok(true);
+        }
+        before = Some(run);
+    }
+    Ok(false)
+}
+
+/// Takes out what lies in runs of these numbers, in the block where a search looks for it.
 fn take_from_runs(
     connection: &Connection,
     runs: &Runs,
@@ -68,12 +91,16 @@ fn take_from_runs(
 ) -> rusqlite::Result<()> {
     let mut next = runs.from(connection, *numbers.start())?;
     while let Some(run) = next.filter(|run| numbers.contains(run) && !left.is_empty()) {
-        let mut from = first_id(run);
-        while let Some((id, entries)) = runs.block_from(connection, run, from)? {
-            for entry in &entries {
-                left.remove(entry);
+        let mut block = runs.block_from(connection, run, first_id(run))?;
+        while let Some((id, entries)) = block {
+            let next_block = runs.block_from(connection, run, id + 1)?;
+            let end = next_block.as_ref().map_or(last_id(run) + 1, |(next_id, _)| *next_id);
+            for entry in entries {
+                if (id..end).contains(&(first_id(run) | prefix(entry.digest))) {
+                    left.remove(&entry);
+                }
             }
-            from = id + 1;
+            block = next_block;
         }
         next = runs.from(connection, run + 1)?;
     }
