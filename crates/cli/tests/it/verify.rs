@@ -103,9 +103,13 @@ async fn a_page_that_was_overwritten_is_told_with_all_the_rest() {
     gateway.change("UPDATE policies SET premium = '1'");
     let file = std::fs::OpenOptions::new().write(true).open(gateway.directory().join("ledger.db")).unwrap();
     file.write_all_at(&[0; 512], u64::try_from(page - 1).unwrap() * page_bytes).unwrap();
-    let checked = baoqiao(["verify", "--config", gateway.config().to_str().unwrap()]);
-    let told = text(&checked.stdout);
-    assert_eq!(checked.status.code(), Some(1), "{told}{}", text(&checked.stderr));
-    assert!(told.contains("file-damaged: "), "{told}");
-    assert!(told.contains("policy-differs: "), "{told}");
+    let config = gateway.config();
+    let whole = baoqiao(["verify", "--config", config.to_str().unwrap()]);
+    let quick = baoqiao(["verify", "--config", config.to_str().unwrap(), "--quick"]);
+    for checked in [whole, quick] {
+        let told = text(&checked.stdout);
+        assert_eq!(checked.status.code(), Some(1), "{told}{}", text(&checked.stderr));
+        assert!(told.contains("file-damaged: "), "{told}");
+        assert!(told.contains("policy-differs: "), "{told}");
+    }
 }

@@ -13,8 +13,8 @@ use super::rows::{big, bucket_number, bucket_of, known, number, optional_number,
 use super::unfound;
 use crate::ledger::store::{NumberBlock, StoreError};
 use crate::ledger::verification::evidence::{
-    AnswerRow, ConflictEvidence, DocumentEvidence, EndingRow, EventRow, Evidence, Fact, FactRow, LinkedPolicy,
-    NoticeEvidence, NumberUse, Parties, PolicyRow, Take,
+    AnswerRow, ConflictEvidence, DocumentEvidence, EndingRow, EventRow, Evidence, Fact, FactRow, FileCheck,
+    LinkedPolicy, NoticeEvidence, NumberUse, Parties, PolicyRow, Take,
 };
 
 /// The columns that [`policy`] reads, in its order.
@@ -282,7 +282,7 @@ async fn numbers(session: &Session) -> Result<Vec<NumberUse>, Failure> {
 
 impl Evidence for PostgresReader {
     /// The server has checksums and `pg_amcheck` for that.
-    fn damage(&self, _: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError> {
+    fn damage(&self, _: FileCheck, _: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -10,8 +10,8 @@ use super::reader::SqliteReader;
 use super::{none_if_no_row, people};
 use crate::ledger::store::{NumberBlock, StoreError};
 use crate::ledger::verification::evidence::{
-    AnswerRow, ConflictEvidence, DocumentEvidence, EndingRow, EventRow, Evidence, Fact, FactRow, LinkedPolicy,
-    NoticeEvidence, NumberUse, Parties, PolicyRow, Take,
+    AnswerRow, ConflictEvidence, DocumentEvidence, EndingRow, EventRow, Evidence, Fact, FactRow, FileCheck,
+    LinkedPolicy, NoticeEvidence, NumberUse, Parties, PolicyRow, Take,
 };
 use crate::vault::Sealed;
 
@@ -237,8 +237,12 @@ fn told(
     Ok(lines)
 }
 
-fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut lines = told(connection, &format!("PRAGMA integrity_check({DAMAGE_LINES})"), |row| row.get(0))?;
+fn damage(connection: &Connection, check: FileCheck) -> rusqlite::Result<Vec<String>> {
+    let pragma = match check {
+        FileCheck::Whole => "integrity_check",
+        FileCheck::Quick => "quick_check",
+    };
+    let mut lines = told(connection, &format!("PRAGMA {pragma}({DAMAGE_LINES})"), |row| row.get(0))?;
     lines.retain(|line| line != "ok");
     let dangling = told(connection, "PRAGMA foreign_key_check", |row| {
         let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
@@ -250,9 +254,9 @@ fn damage(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 impl Evidence for SqliteReader {
-    fn damage(&self, begin: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError> {
-        begin("the ledger's file, as a whole");
-        self.read("checking the file", damage)
+    fn damage(&self, check: FileCheck, begin: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError> {
+        begin("the ledger's file");
+        self.read("checking the file", |connection| damage(connection, check))
     }
 
     fn numbers(&self) -> Result<Vec<NumberUse>, StoreError> {

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::ledger::names::{PutBack, put_back_unfound};
+use crate::ledger::verification::evidence::FileCheck;
 use crate::ledger::verification::{Finding, Rule, Step, verify};
 
 fn rescission(policy_no: &str) -> Command {
@@ -73,6 +74,10 @@ impl World {
     }
 
     pub(super) fn findings(&self) -> Vec<Finding> {
+        self.findings_of(FileCheck::Whole)
+    }
+
+    fn findings_of(&self, file_check: FileCheck) -> Vec<Finding> {
         off_runtime(|| {
             let mut findings = Vec::new();
             let take = &mut |step| {
@@ -80,7 +85,7 @@ impl World {
                     findings.push(finding);
                 }
             };
-            verify(&*self.evidence, &self.vault, take).unwrap();
+            verify(&*self.evidence, &self.vault, file_check, take).unwrap();
             findings
         })
     }
@@ -99,7 +104,7 @@ async fn a_ledger_that_is_well_is_found_to_be(database: Database) {
         Step::Looked(table, count) => rows.push((table.as_str(), count)),
         Step::Found(_) => {}
     };
-    off_runtime(|| verify(&*world.evidence, &world.vault, take)).unwrap();
+    off_runtime(|| verify(&*world.evidence, &world.vault, FileCheck::Whole, take)).unwrap();
     let expected = [
         ("answers", 5),
         ("policies", 2),
@@ -268,6 +273,22 @@ fn give_places(world: &World, database: &Database) {
 #[tokio::test]
 async fn each_damage_of_an_embedded_ledger_is_found() {
     each_is_found(|| Some(Database::sqlite()), DAMAGES.iter().chain(OF_SQLITE)).await;
+}
+
+#[tokio::test]
+async fn a_row_that_an_index_lacks_is_found_but_where_a_quick_check_is_asked_for() {
+    let database = Database::sqlite();
+    let world = World::open(&database);
+    world.live().await;
+    database.damage(
+        "PRAGMA writable_schema = on; \
+         UPDATE sqlite_schema SET sql = replace(sql, 'issued_ms', 'effect_ms') \
+         WHERE name = 'policies_by_issue'; PRAGMA schema_version = 9000",
+    );
+    let rules = |file_check| world.findings_of(file_check).iter().map(|found| found.rule).collect::<BTreeSet<_>>();
+    assert_eq!(rules(FileCheck::Whole), BTreeSet::from([Rule::FileDamaged]));
+    assert_eq!(rules(FileCheck::Quick), BTreeSet::new());
+    world.close().await;
 }
 
 #[tokio::test]

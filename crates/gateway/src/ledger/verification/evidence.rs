@@ -199,6 +199,16 @@ pub struct NumberUse {
     pub highest: Option<u64>,
 }
 
+/// How closely a database looks at its own files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileCheck {
+    /// Pages, rows and references, and that every row is in every index: in a file larger than memory, a read from the disk
+    /// for each.
+    Whole,
+    /// Pages, rows and references.
+    Quick,
+}
+
 /// A ledger that can be looked through row by row, while gateways work on it. Each row is handed over with what was
 /// joined to it at one moment; two rows may be of different moments.
 pub trait Evidence: Send + Sync {
@@ -207,7 +217,7 @@ pub trait Evidence: Send + Sync {
     ///
     /// # Errors
     /// When the database cannot be read.
-    fn damage(&self, begin: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError>;
+    fn damage(&self, check: FileCheck, begin: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError>;
 
     /// How far numbers are used up.
     ///

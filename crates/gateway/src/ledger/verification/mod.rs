@@ -21,7 +21,7 @@ use roaring::RoaringTreemap;
 
 use super::store::StoreError;
 use crate::vault::Vault;
-use evidence::{Evidence, Fact};
+use evidence::{Evidence, Fact, FileCheck};
 use parties::Pending;
 
 pub use finding::{Finding, Rule};
@@ -85,9 +85,14 @@ pub enum Step {
 ///
 /// # Errors
 /// When the database cannot be read; then nothing is said about what was not looked at.
-pub fn verify(evidence: &dyn Evidence, vault: &Vault, tell: &mut dyn FnMut(Step)) -> Result<(), StoreError> {
+pub fn verify(
+    evidence: &dyn Evidence,
+    vault: &Vault,
+    file_check: FileCheck,
+    tell: &mut dyn FnMut(Step),
+) -> Result<(), StoreError> {
     let mut check = Check { evidence, vault, tell, rows: 0, seen: Seen::default() };
-    for damage in evidence.damage(&mut |what| (check.tell)(Step::Begun(what.to_owned())))? {
+    for damage in evidence.damage(file_check, &mut |what| (check.tell)(Step::Begun(what.to_owned())))? {
         check.found(Rule::FileDamaged, "the ledger's file", damage);
     }
     // Whatever has its place by now was written with its state.
