@@ -59,3 +59,24 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|failure| failure.report())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// Where a longer line is broken, a short one follows that nobody wrote.
+    #[test]
+    fn what_stands_below_the_options_of_a_command_fits_its_width() {
+        fn check(command: &clap::Command) -> usize {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines() {
+                let columns: usize = line.chars().map(|char| if char < '\u{2E80}' { 1 } else { 2 }).sum();
+                assert!(columns <= 100, "{}: {columns} columns: {line}", command.get_name());
+            }
+            usize::from(!help.is_empty()) + command.get_subcommands().map(check).sum::<usize>()
+        }
+        assert!(check(&Cli::command()) > 10);
+    }
+}

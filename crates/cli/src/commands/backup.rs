@@ -15,8 +15,9 @@ use crate::failure::{Failure, Outcome};
 /// Copy the SQLite ledger to a file, while the gateway runs or not
 #[derive(clap::Args)]
 #[command(after_help = "\
-The copy is of one moment, is checked before it gets its name, and can be read by its owner alone. It needs the same key
-file: keep that apart from it. docs/operations.md says how a copy is put in service, and what follows from its age.
+The copy is of one moment, is checked before it gets its name, and can be read by its owner alone.
+It needs the same key file: keep that apart from it. docs/operations.md says how a copy is put in
+service, and what follows from its age.
 
 Example:
   baoqiao backup --config gateway/baoqiao.toml --to /backup/ledger-$(date +%F).db")]

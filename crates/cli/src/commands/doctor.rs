@@ -23,7 +23,8 @@ use crate::failure::Outcome;
 /// Check configuration, keys, ledger, template, certificates, sign-in provider and fonts
 #[derive(clap::Args)]
 #[command(after_help = "\
-Exit status: 0 nothing is wrong (warnings allowed), 1 something is, 2 the configuration could not be read.")]
+Exit status: 0 nothing is wrong (warnings allowed), 1 something is, 2 the configuration could not
+be read.")]
 pub(crate) struct Args {
     /// The gateway's configuration; without one, only the machine is checked
     #[arg(long, value_name = "FILE")]

@@ -21,8 +21,9 @@ use crate::failure::{Failure, Outcome};
 /// Write a commented configuration and new sealing keys
 #[derive(clap::Args)]
 #[command(after_help = "\
-Writes DIR/baoqiao.toml, with a partner \"alibaba\" and the products PERFORMANCE_SURETY_BONDS and CES, and
-DIR/keys.toml. Both can be read by their owner only. App key and secret are random unless given.
+Writes DIR/baoqiao.toml, with a partner \"alibaba\" and the products PERFORMANCE_SURETY_BONDS and
+CES, and DIR/keys.toml. Both can be read by their owner only. App key and secret are random unless
+given.
 
 Examples:
   baoqiao init --dir gateway

@@ -26,14 +26,15 @@ use crate::failure::{Failure, Outcome};
 /// See what platforms sent and what they were answered
 #[derive(clap::Args)]
 #[command(after_help = "\
-Messages are those whose callers were believed. Those of strangers are kept apart, in a ring, and only
-their beginnings. Works while the gateway runs or while it does not. What was said is shown with
---content only; it may hold personal data.
+Messages are those whose callers were believed. Those of strangers are kept apart, in a ring, and
+only their beginnings. Works while the gateway runs or while it does not. What was said is shown
+with --content only; it may hold personal data.
 Exit status: 0 done, 1 no such message, 2 the ledger could not be read.
 
 Examples:
   baoqiao messages list --config gateway/baoqiao.toml --verdict refused
-  baoqiao messages list --config gateway/baoqiao.toml --interface qimen/recovery --from '2026-01-02 00:00:00'
+  baoqiao messages list --config gateway/baoqiao.toml --interface qimen/recovery \\
+      --from '2026-01-02 00:00:00'
   baoqiao messages show --config gateway/baoqiao.toml --id 1048576 --content
   baoqiao messages strangers --config gateway/baoqiao.toml
   baoqiao sign explain --config gateway/baoqiao.toml --stranger 17")]

@@ -19,9 +19,10 @@ use crate::failure::{Failure, Outcome};
 /// See what is to be sent and what came of it; send again, or skip
 #[derive(clap::Args)]
 #[command(after_help = "\
-Notices about one subject (a policy, an auction case) are sent one by one, in order. A dead one, given up or refused by
-the platform, holds up its own subject and no other, until it is sent again or skipped. Works while the gateway runs,
-which sees an order within a second, or while it does not.
+Notices about one subject (a policy, an auction case) are sent one by one, in order. A dead one,
+given up or refused by the platform, holds up its own subject and no other, until it is sent again
+or skipped. Works while the gateway runs, which sees an order within a second, or while it does
+not.
 Exit status: 0 done, 1 no such notice or nothing could be done, 2 the ledger could not be read.
 
 Examples:

@@ -17,10 +17,11 @@ use crate::failure::Outcome;
 /// Put what is missing into the blind index, by which policies are found by their parties
 #[derive(clap::Args)]
 #[command(after_help = "\
-Parties of policies are found by their names since this version; this goes through those issued before it, from the
-newest down. With --unfound it then looks up every policy by the numbers and names of all of its parties, and puts back
-what does not find it: what `baoqiao verify` reports as policy-not-found. Works while the gateway runs, in pieces that
-hold it up for some milliseconds each; cut off, it goes on with names where it ended, and begins anew with --unfound.
+Parties of policies are found by their names since this version; this goes through those issued
+before it, from the newest down. With --unfound it then looks up every policy by the numbers and
+names of all of its parties, and puts back what does not find it: what `baoqiao verify` reports as
+policy-not-found. Works while the gateway runs, in pieces that hold it up for some milliseconds
+each; cut off, it goes on with names where it ended, and begins anew with --unfound.
 
 Examples:
   baoqiao reindex --config gateway/baoqiao.toml

@@ -17,8 +17,8 @@ use crate::telemetry;
 /// Run the gateway
 #[derive(clap::Args)]
 #[command(after_help = "\
-Stops on Ctrl-C or SIGTERM: takes no more calls, finishes those under way, and ends when all is durable.
-GET /healthz says that the process is up, GET /readyz that its ledger takes writes.
+Stops on Ctrl-C or SIGTERM: takes no more calls, finishes those under way, and ends when all is
+durable. GET /healthz says that the process is up, GET /readyz that its ledger takes writes.
 
 Example:
   baoqiao init --dir gateway && baoqiao serve --config gateway/baoqiao.toml")]

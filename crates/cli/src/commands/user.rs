@@ -20,9 +20,9 @@ use crate::failure::{Failure, Outcome};
 /// Add and change those who may sign in to the console
 #[derive(clap::Args)]
 #[command(after_help = "\
-Passwords are read from the terminal without showing them, or from standard input where that is no terminal; they are
-never given on the command line, where others could read them. Works while the gateway runs. Every change goes into
-the audit log and signs the user out everywhere.
+Passwords are read from the terminal without showing them, or from standard input where that is no
+terminal; they are never given on the command line, where others could read them. Works while the
+gateway runs. Every change goes into the audit log and signs the user out everywhere.
 Exit status: 0 done, 1 it could not be done, 2 the ledger could not be read or written.
 
 Examples:

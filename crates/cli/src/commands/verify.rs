@@ -19,10 +19,10 @@ use crate::failure::Outcome;
 /// Check a whole ledger: every answer, policy, event, notice and document against the others
 #[derive(clap::Args)]
 #[command(after_help = "\
-Has SQLite check its file; then reads answers, policies, recoveries, auction stages, events, documents, notices and
-conflicts, page by page, and looks each policy up by all of its parties. Gateways may go on working meanwhile. Changes
-nothing. What it finds has a name, a subject and a line of explanation, and no personal data; docs/verify.md says what
-each means and what to do.
+Has SQLite check its file; then reads answers, policies, recoveries, auction stages, events,
+documents, notices and conflicts, page by page, and looks each policy up by all of its parties.
+Gateways may go on working meanwhile. Changes nothing. What it finds has a name, a subject and a
+line of explanation, and no personal data; docs/verify.md says what each means and what to do.
 Exit status: 0 all of it holds, 1 something does not, 2 the ledger could not be read.
 
 Examples:

@@ -13,10 +13,10 @@ use crate::failure::Outcome;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "\
-Shows the parameters that are signed, in their order, the string to sign, and the signature. A `sign`
-among the parameters is held against the computed one; where they differ, the usual mistakes are
-tried one by one and two by two, and what is found is told in words that can be forwarded to the
-other side. No output ever holds a secret.
+Shows the parameters that are signed, in their order, the string to sign, and the signature. A
+`sign` among the parameters is held against the computed one; where they differ, the usual
+mistakes are tried one by one and two by two, and what is found is told in words that can be
+forwarded to the other side. No output ever holds a secret.
 
 Exit status: 0 computed, 1 the request's own `sign` is another, 2 wrong usage.
 

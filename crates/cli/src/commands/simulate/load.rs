@@ -21,17 +21,17 @@ use crate::failure::{Failure, Outcome};
 /// Load a gateway with issuing calls and report rate, latency and every answer that was not right
 #[derive(clap::Args)]
 #[command(after_help = "\
-Every call is the document's example with identifiers and people of its own, signed anew. Every answer
-is read: a repeat must get the first policyNo, a repeat with other content must be refused.
+Every call is the document's example with identifiers and people of its own, signed anew. Every
+answer is read: a repeat must get the first policyNo, a repeat with other content must be refused.
 Closed loop (no --rate): each connection calls as soon as it was answered, for the highest rate.
-Open loop (--rate): calls are due at their moments whatever the answers take, and latency
-counts from there.
+Open loop (--rate): calls are due at their moments whatever the answers take, and latency counts
+from there.
 
 Exit status: 0 every answer was right, 1 some were not, 2 the load could not be run.
 
 Examples:
   baoqiao simulate load --url http://127.0.0.1:8080/qimen --app-key 24589063 --secret @secret.txt
-  baoqiao simulate load … --rate 500 --duration 30s --retries 0.3 --conflicts 0.05 --json report.json
+  baoqiao simulate load … --rate 500 --duration 30s --retries 0.3 --conflicts 0.05 --json r.json
   baoqiao simulate load … --requests 10000 --connections 8 --identifiers random --gbk")]
 pub(crate) struct Args {
     /// The gateway's address, http on this machine

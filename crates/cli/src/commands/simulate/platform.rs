@@ -17,8 +17,8 @@ use crate::shutdown::Signals;
 /// Be the platform: take surrender information and auction results, and misbehave to order
 #[derive(clap::Args)]
 #[command(after_help = "\
-Checks every call as the platform does and answers in XML, or in JSON where `format=json` asks for it.
-Prints one line when it is ready:
+Checks every call as the platform does and answers in XML, or in JSON where `format=json` asks for
+it. Prints one line when it is ready:
   listening on http://127.0.0.1:PORT/router/rest
 GET /received shows the messages taken, GET /received?all=true the calls refused as well, and why.
 Scenario files are described in docs/simulator.md. Stops on Ctrl-C or SIGTERM.
