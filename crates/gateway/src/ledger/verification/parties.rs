@@ -69,7 +69,8 @@ impl Check<'_> {
 pub struct Gone {
     /// Answers that were gone through.
     pub answers: u64,
-    /// Those that do not open or read, of which it is not known whether they are about a policy: [`verify`](super::verify) tells which.
+    /// Those that do not open or read, so that it is not known whether they are about a policy: [`verify`](super::verify)
+    /// tells which.
     pub unreadable: u64,
 }
 
