@@ -344,8 +344,7 @@ impl Evidence for PostgresReader {
     }
 
     /// Policies that are in no run, though their events are.
-    fn lost(&self, begin: &mut dyn FnMut(&str), take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
-        begin("the runs of the index of parties");
+    fn lost(&self, take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
         let head = self.0.read("reading how far runs go", async |session| unfound::head(session).await)?;
         let mut from = 1;
         while from < head {

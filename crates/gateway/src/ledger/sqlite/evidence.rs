@@ -330,7 +330,7 @@ impl Evidence for SqliteReader {
     }
 
     /// All of the index is looked into for each policy.
-    fn lost(&self, _: &mut dyn FnMut(&str), _: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
+    fn lost(&self, _: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -287,11 +287,11 @@ pub trait Evidence: Send + Sync {
     fn unfound(&self, policies: &[Parties]) -> Result<Vec<Parties>, StoreError>;
 
     /// As [`unfound`](Self::unfound), of all policies that the index has lost since they were put there, as far as that is
-    /// looked for apart from them; `begin` hears what is looked at, before it is.
+    /// looked for apart from them.
     ///
     /// # Errors
     /// When the database cannot be read, or as `take`.
-    fn lost(&self, begin: &mut dyn FnMut(&str), take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError>;
+    fn lost(&self, take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError>;
 
     /// The subjects whose first open notice waits for none, and is yet not to be sent.
     ///

@@ -39,19 +39,16 @@ impl Check<'_> {
     pub(super) fn parties(&mut self) -> Result<(), StoreError> {
         let unfound = self.seen.parties.look_up(self.evidence)?;
         self.unfound(&unfound);
-        let Check { evidence, tell, seen, .. } = self;
-        let mut lost = Vec::new();
-        evidence.lost(&mut |what| tell(Step::Begun(what.to_owned())), &mut |piece| {
-            // What was told already, needs no second line.
-            lost.extend(piece.into_iter().filter(|parties| !seen.unfound.contains(parties.policy_no.sequence())));
+        (self.tell)(Step::Begun("the index of parties".to_owned()));
+        self.evidence.lost(&mut |lost| {
+            self.unfound(&lost);
             Ok(())
-        })?;
-        self.unfound(&lost);
-        Ok(())
+        })
     }
 
     pub(super) fn unfound(&mut self, unfound: &[Parties]) {
         for parties in unfound {
+            // What was told already, needs no second line.
             if !self.seen.unfound.insert(parties.policy_no.sequence()) {
                 continue;
             }
@@ -99,7 +96,7 @@ pub fn unfound(
         take(&pending.look_up_pieces(evidence)?)
     })?;
     take(&pending.look_up(evidence)?)?;
-    evidence.lost(&mut |_| {}, &mut |lost| take(&lost))?;
+    evidence.lost(&mut |lost| take(&lost))?;
     Ok(gone)
 }
 
