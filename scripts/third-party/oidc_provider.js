@@ -88,6 +88,7 @@ roles = { viewer = ["baoqiao-viewers"], admin = ["baoqiao-admins"] }
     child.once('exit', () => reject(new Error(`the gateway did not start:\n${said.join('\n')}`)));
   });
   const stop = () => new Promise((done) => {
+    if (child.exitCode !== null) done();
     child.once('exit', done);
     child.kill();
   });
