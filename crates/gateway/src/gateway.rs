@@ -200,7 +200,7 @@ pub fn open_console(config: &Config) -> Result<Arc<dyn ConsoleStore>, StartError
     Ok(backend.console().map_err(failed(config))?.store)
 }
 
-/// The index of names of a configured ledger, with its keys; a gateway may be running on it.
+/// The blind index of a configured ledger, to be written afterwards, with its keys; a gateway may be running on it.
 ///
 /// # Errors
 /// When the keys or the ledger do not open.
@@ -258,7 +258,7 @@ fn console(
     let console = Console::new(ConsoleParts {
         store: tables.store,
         finder: tables.finder,
-        figures: Figures::new(tables.figures, Arc::clone(meter)),
+        figures: Figures::new(tables.figures, Arc::clone(meter), Arc::clone(&shared.clock)),
         ledger: shared.ledger.clone(),
         reader: Arc::clone(&shared.reader),
         lists: Arc::clone(&shared.lists),

@@ -7,12 +7,13 @@ pub(crate) mod find;
 pub(crate) mod init;
 pub(crate) mod messages;
 pub(crate) mod outbox;
+mod progress;
 pub(crate) mod reindex;
 pub(crate) mod serve;
 pub(crate) mod sign;
 pub(crate) mod simulate;
 pub(crate) mod user;
-pub(crate) mod values;
+mod values;
 pub(crate) mod verify;
 
 use std::path::Path;

@@ -1,16 +1,15 @@
 //! `baoqiao reindex`: finds by name what was issued before names could be found, and by any of its parties what got lost.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_gateway::gateway::{open_for_reading, open_names};
 use baoqiao_gateway::ledger::names::{NamingError, PeopleIndex, PutBack, name_next, put_back_unfound};
+use baoqiao_gateway::ledger::verification::Table;
 use baoqiao_gateway::vault::Vault;
-use jiff::SignedDuration;
 
 use super::load_config;
+use super::progress::Progress;
 use super::values::print;
 use crate::failure::Outcome;
 
@@ -35,9 +34,6 @@ pub(crate) struct Args {
     unfound: bool,
 }
 
-/// How often it is told how far it is.
-const TELL_EVERY: SignedDuration = SignedDuration::from_secs(1);
-
 pub(crate) fn run(args: &Args) -> Outcome {
     let config = load_config(&args.config)?;
     // Whoever goes through a ledger makes none by it.
@@ -45,15 +41,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let (index, vault) = open_names(&config)?;
     print(&told(all(&*index, &vault)?))?;
     if args.unfound {
-        let mut told_at = SystemClock.now();
-        let put_back = put_back_unfound(&*access.evidence, &*index, &vault, &mut |answers| {
-            let now = SystemClock.now();
-            if now.duration_since(told_at) >= TELL_EVERY {
-                told_at = now;
-                // A reader that has gone is no failure.
-                let _ = writeln!(std::io::stderr(), "answers: {answers}");
-            }
-        })?;
+        let mut progress = Progress::new();
+        let tell = &mut |answers| progress.looked(Table::Answers, answers);
+        let put_back = put_back_unfound(&*access.evidence, &*index, &vault, tell)?;
         print(&told_of_unfound(&put_back))?;
     }
     Ok(ExitCode::SUCCESS)

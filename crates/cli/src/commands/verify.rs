@@ -5,14 +5,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_gateway::gateway::open_for_reading;
 use baoqiao_gateway::ledger::verification::evidence::FileCheck;
 use baoqiao_gateway::ledger::verification::{Finding, Step, Table, verify};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::load_config;
+use super::progress::Progress;
 use super::values::print;
 use crate::failure::Outcome;
 
@@ -40,8 +39,6 @@ pub(crate) struct Args {
     json: bool,
 }
 
-/// How often it is told how far it is.
-const TELL_EVERY: SignedDuration = SignedDuration::from_secs(1);
 /// How many findings are told one by one: a ledger that fits no longer to its keys would have one a row.
 const TOLD: usize = 1_000;
 
@@ -51,7 +48,7 @@ struct Account {
     looked: BTreeMap<Table, u64>,
     findings: Vec<Finding>,
     by_rule: BTreeMap<&'static str, u64>,
-    told_at: Timestamp,
+    progress: Progress,
 }
 
 impl Account {
@@ -63,12 +60,7 @@ impl Account {
             }
             Step::Looked(table, rows) => {
                 self.looked.insert(table, rows);
-                let now = SystemClock.now();
-                if now.duration_since(self.told_at) >= TELL_EVERY {
-                    self.told_at = now;
-                    // A reader that has gone is no failure.
-                    let _ = writeln!(std::io::stderr(), "{table}: {rows}");
-                }
+                self.progress.looked(table, rows);
             }
             Step::Found(finding) => {
                 *self.by_rule.entry(finding.rule.as_str()).or_default() += 1;
@@ -121,7 +113,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         looked: BTreeMap::new(),
         findings: Vec::new(),
         by_rule: BTreeMap::new(),
-        told_at: SystemClock.now(),
+        progress: Progress::new(),
     };
     let file_check = if args.quick { FileCheck::Quick } else { FileCheck::Whole };
     verify(&*access.evidence, &access.vault, file_check, &mut |step| account.take(step))?;

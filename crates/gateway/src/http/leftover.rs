@@ -13,14 +13,15 @@ use http::{HeaderMap, Request, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// How much is read of what is left.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     /// Of more nothing is read: the connection is closed on it.
     pub(super) bytes: u64,
-    /// For so long it is read.
-    pub(super) patience: Duration,
+    /// How long a body may take, from its call on.
+    pub(super) time: Duration,
 }
 
 /// A request's body in the hands of its handler. Dropped before its end, it goes back to where it came from.
@@ -31,15 +32,15 @@ pub(super) struct Lent<B: Body> {
     held: bool,
 }
 
-/// Where the rest of a body arrives that was lent.
-pub(super) struct Rest<B>(Option<oneshot::Receiver<B>>);
+/// Where the rest of a body arrives that was lent, and when its call came; nothing where there is no body.
+pub(super) struct Rest<B>(Option<(oneshot::Receiver<B>, Instant)>);
 
 /// Lends the body of a request to its handler.
 pub(super) fn lend<B: Body>(request: Request<B>) -> (Request<Lent<B>>, Rest<B>) {
     let (head, body) = request.into_parts();
     let (back, rest) = if body.is_end_stream() { (None, None) } else { Some(oneshot::channel()).unzip() };
     let lent = Lent { body: Some(body), back, held: waits_to_be_asked(&head.headers) };
-    (Request::from_parts(head, lent), Rest(rest))
+    (Request::from_parts(head, lent), Rest(rest.map(|rest| (rest, Instant::now()))))
 }
 
 fn waits_to_be_asked(headers: &HeaderMap) -> bool {
@@ -81,14 +82,14 @@ impl<B: Body> Drop for Lent<B> {
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Rest<B> {
-    /// Reads what the handler left.
+    /// Reads what the handler left. Who was too slow already is not waited for once more.
     pub(super) async fn read(self, bounds: Bounds) {
-        let left = self.0.and_then(|mut rest| rest.try_recv().ok());
-        if let Some(body) = left
+        let Some((mut rest, begun)) = self.0 else { return };
+        if let Ok(body) = rest.try_recv()
             && body.size_hint().lower() <= bounds.bytes
         {
             // Read or not, the answer goes out.
-            let _ = tokio::time::timeout(bounds.patience, discard(body, bounds.bytes)).await;
+            let _ = tokio::time::timeout_at(begun + bounds.time, discard(body, bounds.bytes)).await;
         }
     }
 }
@@ -130,7 +131,7 @@ mod tests {
         }
     }
 
-    const BOUNDS: Bounds = Bounds { bytes: 8 << 20, patience: Duration::from_secs(3) };
+    const BOUNDS: Bounds = Bounds { bytes: 8 << 20, time: Duration::from_secs(3) };
 
     /// How long the rest was waited for that a handler left who read `frames` of the body.
     async fn waited(expect: Option<&'static str>, declared_bytes: u64, frames: usize) -> Duration {
@@ -147,21 +148,21 @@ mod tests {
             body.left = None;
         }
         drop(lent);
-        let begun = tokio::time::Instant::now();
+        let begun = Instant::now();
         rest.read(BOUNDS).await;
         begun.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_rest_is_waited_for_as_long_as_patience_lasts_and_only_where_it_can_be_under_way() {
-        let Bounds { bytes, patience } = BOUNDS;
-        assert_eq!(waited(None, 1_000, 0).await, patience);
-        assert_eq!(waited(None, bytes, 1).await, patience);
+        let Bounds { bytes, time } = BOUNDS;
+        assert_eq!(waited(None, 1_000, 0).await, time);
+        assert_eq!(waited(None, bytes, 1).await, time);
         assert_eq!(waited(None, bytes + 1, 1).await, Duration::ZERO);
         // Who was never asked for the body does not send it; who was, does.
         assert_eq!(waited(Some("100-Continue"), 1_000, 0).await, Duration::ZERO);
-        assert_eq!(waited(Some("100-continue"), 1_000, 1).await, patience);
-        assert_eq!(waited(Some("tea"), 1_000, 0).await, patience);
+        assert_eq!(waited(Some("100-continue"), 1_000, 1).await, time);
+        assert_eq!(waited(Some("tea"), 1_000, 0).await, time);
     }
 
     #[tokio::test]
@@ -178,7 +179,7 @@ mod tests {
         assert_eq!(request.body().size_hint().exact(), Some(2 << 20));
         let read = request.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(read.len(), 2 << 20);
-        assert!(rest.0.unwrap().await.is_err(), "nothing comes back");
+        assert!(rest.0.unwrap().0.await.is_err(), "nothing comes back");
         let (request, rest) = lend(Request::new(http_body_util::Empty::<Bytes>::new()));
         assert!(request.body().is_end_stream() && rest.0.is_none());
     }

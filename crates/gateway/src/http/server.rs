@@ -49,8 +49,9 @@ pub struct ServerLimits {
 }
 
 impl ServerLimits {
-    fn unneeded_bytes(&self) -> u64 {
-        u64::try_from(self.body_bytes).unwrap_or(u64::MAX).max(8 << 20)
+    fn of_leftovers(&self) -> leftover::Bounds {
+        let bytes = u64::try_from(self.body_bytes).unwrap_or(u64::MAX).max(8 << 20);
+        leftover::Bounds { bytes, time: self.body_timeout }
     }
 }
 
@@ -169,13 +170,10 @@ impl Connection {
             let address = client_address(peer.ip(), request.headers(), &front.trusted_proxies);
             request.extensions_mut().insert(Origin { address, certificate: certificate.clone() });
             let (request, rest) = leftover::lend(request);
-            let begun = tokio::time::Instant::now();
             let answer = router.call(request);
             async move {
                 let answer = answer.await?;
-                // Who was too slow already is not waited for once more.
-                let patience = limits.body_timeout.saturating_sub(begun.elapsed());
-                rest.read(leftover::Bounds { bytes: limits.unneeded_bytes(), patience }).await;
+                rest.read(limits.of_leftovers()).await;
                 Ok::<_, std::convert::Infallible>(answer)
             }
         });

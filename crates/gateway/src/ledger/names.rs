@@ -105,12 +105,12 @@ pub fn put_back_unfound(
     tell: &mut dyn FnMut(u64),
 ) -> Result<PutBack, StoreError> {
     let mut policies = HashSet::new();
-    let gone = unfound(evidence, vault, tell, &mut |unfound| {
+    let unreadable = unfound(evidence, vault, tell, &mut |unfound| {
         for piece in unfound.chunks(PIECE) {
             index.put_back(piece)?;
             policies.extend(piece.iter().map(|parties| parties.policy_no.sequence()));
         }
         Ok(())
     })?;
-    Ok(PutBack { policies: policies.len(), unreadable: gone.unreadable })
+    Ok(PutBack { policies: policies.len(), unreadable })
 }

@@ -10,6 +10,7 @@ use super::issued::{Issued, IssuedFigures};
 use super::latency::Latency;
 use super::meter::{Calls, Meter, MinuteRow, minute};
 use super::store::{Backlog, FigureStore, Oddities};
+use crate::clock::Clock;
 use crate::ledger::store::StoreError;
 
 /// A figure is looked up anew after so long.
@@ -24,7 +25,7 @@ const LATE_MINUTES: i64 = 3;
 const COUNTED: u64 = 20_000;
 /// For how long policies are counted at once, before their page is shown: on a ledger larger than memory, those of a busy day
 /// take longer than its reader would wait.
-const COUNTING: Duration = Duration::from_millis(100);
+const COUNTING: SignedDuration = SignedDuration::from_millis(100);
 
 /// An interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,13 +87,14 @@ struct Known {
 pub struct Figures {
     store: Arc<dyn FigureStore>,
     meter: Arc<Meter>,
+    clock: Arc<dyn Clock>,
     known: Mutex<Known>,
 }
 
 impl Figures {
     /// Figures that know nothing yet.
-    pub fn new(store: Arc<dyn FigureStore>, meter: Arc<Meter>) -> Self {
-        Self { store, meter, known: Mutex::default() }
+    pub fn new(store: Arc<dyn FigureStore>, meter: Arc<Meter>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, meter, clock, known: Mutex::default() }
     }
 
     /// The figures, not older than a second. Blocks.
@@ -107,8 +109,9 @@ impl Figures {
             return Ok(Arc::clone(last));
         }
         known.read(&*self.store, now)?;
-        let begun = tokio::time::Instant::now();
-        let issued = known.issued.figures(&*self.store, now, || begun.elapsed() < COUNTING)?;
+        let begun = self.clock.now();
+        let may_go_on = || self.clock.now().duration_since(begun).abs() < COUNTING;
+        let issued = known.issued.figures(&*self.store, now, may_go_on)?;
         let rows = known.with(self.meter.unwritten());
         let snapshot = Arc::new(Snapshot {
             at: now,

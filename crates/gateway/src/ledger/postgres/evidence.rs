@@ -282,7 +282,7 @@ async fn numbers(session: &Session) -> Result<Vec<NumberUse>, Failure> {
 
 impl Evidence for PostgresReader {
     /// The server has checksums and `pg_amcheck` for that.
-    fn damage(&self, _: FileCheck, _: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError> {
+    fn damage(&self, _: FileCheck, _: &mut dyn FnMut(&'static str)) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
     }
 

@@ -104,6 +104,13 @@ pub(super) fn rows_of_before(policies: &[Parties]) -> Vec<RowOfBefore> {
     rows.collect()
 }
 
+/// The policies of the events between two positions, with the digests of their parties and the messages that they were
+/// issued on.
+pub(super) const ISSUED_BETWEEN: &str = "SELECT e.policy_no, e.people, f.message_id \
+    FROM (SELECT message_id, place FROM feed WHERE position >= $1 AND position < $2) f \
+    JOIN events e ON e.bucket = (f.message_id % 1024)::smallint AND e.message_id = f.message_id AND e.place = f.place \
+    WHERE e.people IS NOT NULL";
+
 /// Puts the digests of the next run of events into the index, where so many have their positions; inside a transaction.
 pub(super) async fn index(session: &Session, run: i64) -> Result<(), Failure> {
     let head = session.query_opt("SELECT next FROM people_head FOR UPDATE", &[]).await?;
@@ -114,12 +121,7 @@ pub(super) async fn index(session: &Session, run: i64) -> Result<(), Failure> {
     if known("the feed's head", next)?.try_get::<_, i64>(0)? < end {
         return Ok(());
     }
-    let query = "SELECT e.policy_no, e.people \
-                 FROM (SELECT message_id, place FROM feed WHERE position >= $1 AND position < $2) f \
-                 JOIN events e ON e.bucket = (f.message_id % 1024)::smallint AND e.message_id = f.message_id \
-                   AND e.place = f.place \
-                 WHERE e.people IS NOT NULL";
-    let rows = session.query(query, &[&first, &end]).await?;
+    let rows = session.query(ISSUED_BETWEEN, &[&first, &end]).await?;
     let read = |row: &Row| Ok((parsed(row, 0)?, row.try_get::<_, Vec<u8>>(1)?));
     let policies = rows.iter().map(read).collect::<Result<Vec<(PolicyNumber, Vec<u8>)>, Failure>>()?;
     let policies: Vec<_> = policies.iter().map(|(number, people)| (number.clone(), people.as_slice())).collect();

@@ -51,20 +51,15 @@ pub(super) async fn head(session: &Session) -> Result<i64, Failure> {
 /// their events' rows, with those that lack. No run is longer, so that theirs begin not further off than that.
 pub(super) async fn in_runs(session: &Session, from: i64, head: i64) -> Result<Vec<Parties>, Failure> {
     let end = next(from).min(head);
-    let query = "SELECT e.policy_no, f.message_id, e.people \
-                 FROM (SELECT message_id, place FROM feed WHERE position >= $1 AND position < $2) f \
-                 JOIN events e ON e.bucket = (f.message_id % 1024)::smallint AND e.message_id = f.message_id \
-                   AND e.place = f.place \
-                 WHERE e.people IS NOT NULL";
     let read = |row: &Row| {
-        let (digests, _) = row.try_get::<_, &[u8]>(2)?.as_chunks();
+        let (digests, _) = row.try_get::<_, &[u8]>(1)?.as_chunks();
         let people = digests.iter().copied().map(BlindIndex).collect();
         // An event that names no policy is another matter.
         let policy_no = row.try_get::<_, Option<&str>>(0)?.and_then(|text| text.parse().ok());
-        let message_id = number(row, 1)?;
+        let message_id = number(row, 2)?;
         Ok(policy_no.map(|policy_no| Parties { message_id, policy_no, people }))
     };
-    let rows = session.query(query, &[&from, &end]).await?;
+    let rows = session.query(people::ISSUED_BETWEEN, &[&from, &end]).await?;
     let left = rows.iter().map(read).collect::<Result<Vec<Option<Parties>>, Failure>>()?;
     let mut left: Vec<Parties> = left.into_iter().flatten().collect();
     let mut in_runs = HashSet::new();

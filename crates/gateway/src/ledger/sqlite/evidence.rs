@@ -254,7 +254,7 @@ fn damage(connection: &Connection, check: FileCheck) -> rusqlite::Result<Vec<Str
 }
 
 impl Evidence for SqliteReader {
-    fn damage(&self, check: FileCheck, begin: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError> {
+    fn damage(&self, check: FileCheck, begin: &mut dyn FnMut(&'static str)) -> Result<Vec<String>, StoreError> {
         begin("the ledger's file");
         self.read("checking the file", |connection| damage(connection, check))
     }

@@ -217,7 +217,7 @@ pub trait Evidence: Send + Sync {
     ///
     /// # Errors
     /// When the database cannot be read.
-    fn damage(&self, check: FileCheck, begin: &mut dyn FnMut(&str)) -> Result<Vec<String>, StoreError>;
+    fn damage(&self, check: FileCheck, begin: &mut dyn FnMut(&'static str)) -> Result<Vec<String>, StoreError>;
 
     /// How far numbers are used up.
     ///

@@ -25,7 +25,7 @@ use evidence::{Evidence, Fact, FileCheck};
 use parties::Pending;
 
 pub use finding::{Finding, Rule};
-pub use parties::{Gone, unfound};
+pub use parties::unfound;
 
 /// How many rows are looked at before that is told.
 const TELL_EVERY: u64 = 1_000;
@@ -74,7 +74,7 @@ impl fmt::Display for Table {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// That is looked at now, and may take minutes.
-    Begun(String),
+    Begun(&'static str),
     /// So many rows of a table were looked at until now.
     Looked(Table, u64),
     /// Something does not hold.
@@ -92,7 +92,7 @@ pub fn verify(
     tell: &mut dyn FnMut(Step),
 ) -> Result<(), StoreError> {
     let mut check = Check { evidence, vault, tell, rows: 0, seen: Seen::default() };
-    for damage in evidence.damage(file_check, &mut |what| (check.tell)(Step::Begun(what.to_owned())))? {
+    for damage in evidence.damage(file_check, &mut |what| (check.tell)(Step::Begun(what)))? {
         check.found(Rule::FileDamaged, "the ledger's file", damage);
     }
     // Whatever has its place by now was written with its state.

@@ -23,12 +23,12 @@ impl Pending {
         self.0.push(Parties { message_id, policy_no: policy_no.clone(), people });
     }
 
-    /// By what those are not found that are more than a piece.
+    /// Looks them up once they are a piece; returns what is not found.
     pub(super) fn look_up_pieces(&mut self, evidence: &dyn Evidence) -> Result<Vec<Parties>, StoreError> {
         if self.0.len() < PIECE { Ok(Vec::new()) } else { self.look_up(evidence) }
     }
 
-    /// By what they are not found.
+    /// Looks them up; returns what is not found.
     pub(super) fn look_up(&mut self, evidence: &dyn Evidence) -> Result<Vec<Parties>, StoreError> {
         evidence.unfound(&std::mem::take(&mut self.0))
     }
@@ -37,9 +37,9 @@ impl Pending {
 impl Check<'_> {
     /// The policies that are left, and what the index has lost by itself.
     pub(super) fn parties(&mut self) -> Result<(), StoreError> {
+        (self.tell)(Step::Begun("the index of parties"));
         let unfound = self.seen.parties.look_up(self.evidence)?;
         self.unfound(&unfound);
-        (self.tell)(Step::Begun("the index of parties".to_owned()));
         self.evidence.lost(&mut |lost| {
             self.unfound(&lost);
             Ok(())
@@ -61,18 +61,9 @@ impl Check<'_> {
     }
 }
 
-/// What going through all policies has come across.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Gone {
-    /// Answers that were gone through.
-    pub answers: u64,
-    /// Those that do not open or read, so that it is not known whether they are about a policy: [`verify`](super::verify)
-    /// tells which.
-    pub unreadable: u64,
-}
-
 /// Goes through all policies, and hands over those that are not found by all of their parties, with what does not find
-/// them; one may come more than once. `tell` hears now and then how many answers were gone through.
+/// them; one may come more than once. `tell` hears now and then how many answers were gone through. Returns how many do not
+/// open or read, so that it is not known whether they are about a policy: [`verify`](super::verify) tells which.
 ///
 /// # Errors
 /// When the database cannot be read, or as `take`.
@@ -81,23 +72,23 @@ pub fn unfound(
     vault: &Vault,
     tell: &mut dyn FnMut(u64),
     take: &mut dyn FnMut(&[Parties]) -> Result<(), StoreError>,
-) -> Result<Gone, StoreError> {
-    let (mut pending, mut gone) = (Pending::default(), Gone::default());
+) -> Result<u64, StoreError> {
+    let (mut pending, mut answers, mut unreadable) = (Pending::default(), 0_u64, 0);
     evidence.answers(&mut |row| {
-        gone.answers += 1;
-        if gone.answers.is_multiple_of(TELL_EVERY) {
-            tell(gone.answers);
+        answers += 1;
+        if answers.is_multiple_of(TELL_EVERY) {
+            tell(answers);
         }
         match sale(vault, &row) {
             Ok(Some((policy_no, sold))) => pending.add(vault, row.message_id, &policy_no, &sold),
             Ok(None) => {}
-            Err(_) => gone.unreadable += 1,
+            Err(_) => unreadable += 1,
         }
         take(&pending.look_up_pieces(evidence)?)
     })?;
     take(&pending.look_up(evidence)?)?;
     evidence.lost(&mut |lost| take(&lost))?;
-    Ok(gone)
+    Ok(unreadable)
 }
 
 /// What was sold, where an answer says that something was.

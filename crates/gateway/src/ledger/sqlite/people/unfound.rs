@@ -36,10 +36,10 @@ pub(in super::super) fn unfound(connection: &Connection, policies: &[Parties]) -
         take_from_runs(connection, runs, numbers, &mut left)?;
     }
     take_from_fresh(connection, &mut left)?;
-    let mut rest = Vec::new();
+    let mut rest = HashSet::new();
     for entry in left {
         if !segment::holds(connection, &entry)? {
-            rest.push(entry);
+            rest.insert(entry);
         }
     }
     let mut unfound: HashMap<u64, Vec<BlindIndex>> = HashMap::new();
@@ -54,18 +54,17 @@ pub(in super::super) fn unfound(connection: &Connection, policies: &[Parties]) -
 }
 
 /// Those that lie in no run at all.
-fn in_no_run(connection: &Connection, entries: Vec<Entry>) -> rusqlite::Result<Vec<Entry>> {
+fn in_no_run(connection: &Connection, mut entries: HashSet<Entry>) -> rusqlite::Result<HashSet<Entry>> {
     if entries.len() > FEW {
-        let mut left = entries.into_iter().collect();
         for runs in [&LONG, &SHORT] {
-            take_from_runs(connection, runs, 0..=u64::MAX, &mut left)?;
+            take_from_runs(connection, runs, 0..=u64::MAX, &mut entries)?;
         }
-        return Ok(left.into_iter().collect());
+        return Ok(entries);
     }
-    let mut left = Vec::new();
+    let mut left = HashSet::new();
     for entry in entries {
         if !is_in_run(connection, &LONG, &entry)? && !is_in_run(connection, &SHORT, &entry)? {
-            left.push(entry);
+            left.insert(entry);
         }
     }
     Ok(left)
