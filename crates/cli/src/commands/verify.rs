@@ -31,7 +31,7 @@ pub(crate) struct Args {
     /// The gateway's configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Of SQLite's file, leave out whether every row is in every index: in a file larger than memory that takes hours
+    /// Of SQLite's file, leave out whether every row is in every index: in a file larger than memory each is a read
     #[arg(long)]
     quick: bool,
     /// One JSON document at the end instead of lines

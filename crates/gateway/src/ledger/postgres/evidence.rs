@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use super::connection::{Failure, Session};
 use super::reader::PostgresReader;
 use super::rows::{big, bucket_number, bucket_of, known, number, optional_number, sealed};
-use super::unfound;
+use super::{people, unfound};
 use crate::ledger::store::{NumberBlock, StoreError};
 use crate::ledger::verification::evidence::{
     AnswerRow, ConflictEvidence, DocumentEvidence, EndingRow, EventRow, Evidence, Fact, FactRow, FileCheck,
@@ -345,7 +345,7 @@ impl Evidence for PostgresReader {
 
     /// Policies that are in no run, though their events are.
     fn lost(&self, take: &mut Take<'_, Vec<Parties>>) -> Result<(), StoreError> {
-        let head = self.0.read("reading how far runs go", async |session| unfound::head(session).await)?;
+        let head = self.0.read("reading how far runs go", async |session| people::head(session).await)?;
         let mut from = 1;
         while from < head {
             let context = "looking for policies in runs";

@@ -137,12 +137,17 @@ pub(super) async fn index(session: &Session, run: i64) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Up to which position events are in runs.
+pub(super) async fn head(session: &Session) -> Result<i64, Failure> {
+    let head = session.query_opt("SELECT next FROM people_head", &[]).await?;
+    Ok(known("the people's head", head)?.try_get(0)?)
+}
+
 /// The buckets and sequences of a person's policies, at most `limit`: those with the highest sequences.
 pub(super) async fn find(session: &Session, person: BlindIndex, limit: usize) -> Result<(Vec<i16>, Vec<i64>), Failure> {
     let mut newest = Newest::new(limit);
     // Read before anything else: what is in no run later on is at this position or behind it.
-    let head = session.query_opt("SELECT next FROM people_head", &[]).await?;
-    let first: i64 = known("the people's head", head)?.try_get(0)?;
+    let first = head(session).await?;
     newest.add(fresh(session, person, first).await?);
     let query = "SELECT run, entries FROM people_runs WHERE bucket = $1 AND run < $2 AND position($3::bytea IN entries) > 0 \
                  ORDER BY run DESC LIMIT $4";

@@ -41,12 +41,6 @@ pub(super) fn next(from: i64) -> i64 {
     from.saturating_add(RUN)
 }
 
-/// Up to which position events are in runs.
-pub(super) async fn head(session: &Session) -> Result<i64, Failure> {
-    let head = session.query_opt("SELECT next FROM people_head", &[]).await?;
-    Ok(known("the people's head", head)?.try_get(0)?)
-}
-
 /// The policies of events of a run's length from a position on, up to `head`, of which no run has all the digests that are in
 /// their events' rows, with those that lack. No run is longer, so that theirs begin not further off than that.
 pub(super) async fn in_runs(session: &Session, from: i64, head: i64) -> Result<Vec<Parties>, Failure> {
