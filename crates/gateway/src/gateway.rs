@@ -30,7 +30,7 @@ use crate::ledger::verification::evidence::Evidence;
 use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules};
 use crate::outbox::store::OutboxStore;
 use crate::outbox::{Desk, HttpTransport, Tools, Wake, Worker};
-use crate::statistics::{Figures, Keeper, Meter};
+use crate::statistics::{Counter, Figures, Keeper, Meter};
 use crate::tls::{Tls, TlsError};
 use crate::vault::Vault;
 use crate::vault::keyring::{Keyring, KeyringError};
@@ -90,6 +90,12 @@ struct Sequencing {
     wake: Wake,
 }
 
+impl Sequencing {
+    fn new(sequencer: Sequencer, written: Feed, feed: &Feed, wake: &Wake) -> Self {
+        Self { sequencer, written, feed: feed.clone(), wake: wake.clone() }
+    }
+}
+
 /// A gateway that listens and has yet to serve.
 pub struct Gateway {
     server: Server,
@@ -101,6 +107,7 @@ pub struct Gateway {
     worker: Worker,
     sequencing: Option<Sequencing>,
     keeper: Option<Keeper>,
+    counter: Option<Counter>,
     sweeper: Option<Sweeper>,
     committer: Committer,
 }
@@ -258,7 +265,7 @@ fn console(
     let console = Console::new(ConsoleParts {
         store: tables.store,
         finder: tables.finder,
-        figures: Figures::new(tables.figures, Arc::clone(meter), Arc::clone(&shared.clock)),
+        figures: Arc::new(Figures::new(tables.figures, Arc::clone(meter), Arc::clone(&shared.clock))),
         ledger: shared.ledger.clone(),
         reader: Arc::clone(&shared.reader),
         lists: Arc::clone(&shared.lists),
@@ -374,12 +381,7 @@ impl Gateway {
         let keeper = keeper(ledgers.console.as_ref(), &meter, &clock);
         let sweep = |store| Sweeper::new(store, Arc::clone(&clock), config.traffic.periods);
         let sweeper = ledgers.retention.map(sweep);
-        let sequencing = ledgers.sequencer.map(|sequencer| Sequencing {
-            sequencer,
-            written,
-            feed: feed.clone(),
-            wake: wake.clone(),
-        });
+        let sequencing = ledgers.sequencer.map(|sequencer| Sequencing::new(sequencer, written, &feed, &wake));
         let desk = Desk::new(ledgers.desk, wake, Arc::clone(&clock));
         let (ledger, committer) =
             Ledger::start_lanes(ledgers.stores, rules, config.server.waiting_limit).map_err(StartError::Thread)?;
@@ -401,6 +403,7 @@ impl Gateway {
         let inbound = Arc::new(inbound(&config, &shared, catalogue, Arc::clone(&meter)));
         let console = ledgers.console.map(|tables| console(&config, tables, &meter, &inbound, &documents, &shared));
         let console = console.transpose()?;
+        let counter = console.as_ref().map(Console::counter);
         let api = api(&config, ledgers.resends, &meter, &shared);
         let parts = Parts { inbound, documents, api: Arc::new(api), console, ledger: ledger.clone() };
         Ok(Self {
@@ -413,6 +416,7 @@ impl Gateway {
             worker,
             sequencing,
             keeper,
+            counter,
             sweeper,
             committer,
         })
@@ -434,13 +438,14 @@ impl Gateway {
     /// When the committer ended before it was told to: nothing could be answered any more, and whoever runs the
     /// process should start it again.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), CommitterPanicked> {
-        let Self { server, router, ledger, feed, worker, sequencing, keeper, sweeper, committer, .. } = self;
+        let Self { server, router, ledger, feed, worker, sequencing, keeper, counter, sweeper, committer, .. } = self;
         let (counted, stop_keeper) = tokio::sync::oneshot::channel::<()>();
         let keeper = keeper.map(|keeper| {
             tokio::spawn(keeper.run(async {
                 let _ = stop_keeper.await;
             }))
         });
+        let counting = counter.map(|counter| tokio::spawn(counter.run()));
         // Dropped with this function; what it is about to forget then, it forgets when it is started again.
         let (_swept, stop_sweeper) = tokio::sync::oneshot::channel::<()>();
         sweeper.map(|sweeper| {
@@ -478,6 +483,7 @@ impl Gateway {
         let finished = committer.finish().await;
         // What has no place in the feed yet gets it from another gateway, or when this one is started again.
         sequencing.inspect(tokio::task::JoinHandle::abort);
+        counting.inspect(tokio::task::JoinHandle::abort);
         finished
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
 
 use super::issued::{Issued, IssuedFigures};
 use super::latency::Latency;
@@ -23,7 +24,7 @@ const BIN_MINUTES: i64 = 30;
 const LATE_MINUTES: i64 = 3;
 /// The most that is counted of what waits.
 const COUNTED: u64 = 20_000;
-/// For how long policies are counted at once, before their page is shown: on a ledger larger than memory, those of a busy day
+/// For how long policies are counted at once, while a page waits for them: on a ledger larger than memory, those of a busy day
 /// take longer than its reader would wait.
 const COUNTING: SignedDuration = SignedDuration::from_millis(100);
 
@@ -89,12 +90,33 @@ pub struct Figures {
     meter: Arc<Meter>,
     clock: Arc<dyn Clock>,
     known: Mutex<Known>,
+    behind: Notify,
 }
 
 impl Figures {
     /// Figures that know nothing yet.
     pub fn new(store: Arc<dyn FigureStore>, meter: Arc<Meter>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, meter, clock, known: Mutex::default() }
+        Self { store, meter, clock, known: Mutex::default(), behind: Notify::new() }
+    }
+
+    /// Completes when somebody looked and was shown figures that are too low, since older policies were left to count.
+    pub(super) async fn behind(&self) {
+        self.behind.notified().await;
+    }
+
+    /// Counts on for a moment, at which nobody looks; whether older policies are left to count. Blocks.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub(super) fn count_on(&self) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).issued.count(&*self.store, now, self.moment())
+    }
+
+    /// Whether it is still the moment for which policies are counted at once.
+    fn moment(&self) -> impl FnMut() -> bool {
+        let begun = self.clock.now();
+        move || self.clock.now().duration_since(begun).abs() < COUNTING
     }
 
     /// The figures, not older than a second. Blocks.
@@ -109,9 +131,10 @@ impl Figures {
             return Ok(Arc::clone(last));
         }
         known.read(&*self.store, now)?;
-        let begun = self.clock.now();
-        let may_go_on = || self.clock.now().duration_since(begun).abs() < COUNTING;
-        let issued = known.issued.figures(&*self.store, now, may_go_on)?;
+        let issued = known.issued.figures(&*self.store, now, self.moment())?;
+        if issued.is_counting {
+            self.behind.notify_one();
+        }
         let rows = known.with(self.meter.unwritten());
         let snapshot = Arc::new(Snapshot {
             at: now,

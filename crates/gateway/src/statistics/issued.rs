@@ -70,6 +70,11 @@ fn hour(at: Timestamp) -> i64 {
     at.as_millisecond().div_euclid(HOUR_MS)
 }
 
+/// The first hour that is told of.
+fn oldest(now: Timestamp) -> i64 {
+    hour(now) - HOURS
+}
+
 /// The hour of the last midnight in GMT+8, which is a whole number of hours off.
 fn midnight(now: Timestamp) -> i64 {
     let offset = i64::from(GMT8.seconds()) / 3_600;
@@ -77,7 +82,33 @@ fn midnight(now: Timestamp) -> i64 {
 }
 
 impl Issued {
-    /// Counts on, some policies at a time and as long as it `may_go_on`, and tells what was issued.
+    /// Counts on, some policies at a time and as long as it `may_go_on`; whether older policies are left to count.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn count(
+        &mut self,
+        store: &dyn FigureStore,
+        now: Timestamp,
+        mut may_go_on: impl FnMut() -> bool,
+    ) -> Result<bool, StoreError> {
+        let settled = now - SETTLED_AFTER;
+        self.forget(now);
+        loop {
+            let place = self.place(now);
+            let rows = store.issued(place, settled, CHUNK)?;
+            add(&mut self.hours, &rows);
+            self.counted = Some(rows.last().map_or(place, |row| row.place));
+            if rows.len() < CHUNK {
+                return Ok(false);
+            }
+            if !may_go_on() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Counts on as [`count`](Self::count) does, and tells what was issued.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -85,33 +116,29 @@ impl Issued {
         &mut self,
         store: &dyn FigureStore,
         now: Timestamp,
-        mut may_go_on: impl FnMut() -> bool,
+        may_go_on: impl FnMut() -> bool,
     ) -> Result<IssuedFigures, StoreError> {
-        let oldest = hour(now) - HOURS;
-        let start = PolicyPlace { issued_ms: oldest * HOUR_MS, sequence: 0 };
-        let settled = now - SETTLED_AFTER;
-        self.hours.retain(|hour, _| *hour >= oldest);
-        let mut place = self.counted.filter(|place| place.issued_ms >= start.issued_ms).unwrap_or(start);
-        let is_counting = loop {
-            let rows = store.issued(place, settled, CHUNK)?;
-            add(&mut self.hours, &rows);
-            place = rows.last().map_or(place, |row| row.place);
-            self.counted = Some(place);
-            if rows.len() < CHUNK {
-                break false;
-            }
-            if !may_go_on() {
-                break true;
-            }
-        };
+        let is_counting = self.count(store, now, may_go_on)?;
         // The rest is counted anew each time; where it is too much for that, the figures are as of a moment ago.
         let mut hours = self.hours.clone();
-        let fresh = if is_counting { Vec::new() } else { store.issued(place, Timestamp::MAX, FRESH_ROWS)? };
-        let as_of = if fresh.len() < FRESH_ROWS { now } else { settled };
+        let fresh = if is_counting { Vec::new() } else { store.issued(self.place(now), Timestamp::MAX, FRESH_ROWS)? };
+        let as_of = if fresh.len() < FRESH_ROWS { now } else { now - SETTLED_AFTER };
         if as_of == now {
             add(&mut hours, &fresh);
         }
         Ok(told(&hours, now, as_of, is_counting))
+    }
+
+    /// Hours that are told no longer.
+    fn forget(&mut self, now: Timestamp) {
+        let oldest = oldest(now);
+        self.hours.retain(|hour, _| *hour >= oldest);
+    }
+
+    /// Up to where all is counted, of what is told.
+    fn place(&self, now: Timestamp) -> PolicyPlace {
+        let start = PolicyPlace { issued_ms: oldest(now) * HOUR_MS, sequence: 0 };
+        self.counted.filter(|place| place.issued_ms >= start.issued_ms).unwrap_or(start)
     }
 }
 
@@ -132,12 +159,23 @@ fn told(hours: &Hours, now: Timestamp, as_of: Timestamp, is_counting: bool) -> I
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::meter::MinuteRow;
     use super::super::store::{Backlog, Oddities};
     use super::*;
 
-    struct Rows(Vec<IssuedRow>);
+    pub(in super::super) struct Rows(pub(in super::super) Vec<IssuedRow>);
+
+    impl Rows {
+        /// So many policies, one each millisecond from that moment on.
+        pub(in super::super) fn many(first: Timestamp, count: u64) -> Self {
+            let row = |number: u64| {
+                let at = first + SignedDuration::from_millis(i64::try_from(number).unwrap());
+                row(&at.to_string(), number + 1)
+            };
+            Self((0..count).map(row).collect())
+        }
+    }
 
     impl FigureStore for Rows {
         fn issued(&self, after: PolicyPlace, before: Timestamp, limit: usize) -> Result<Vec<IssuedRow>, StoreError> {
@@ -200,8 +238,7 @@ mod tests {
     fn a_long_past_is_counted_piece_by_piece() {
         let mut issued = Issued::default();
         let first: Timestamp = "2026-01-02T00:00:00Z".parse().unwrap();
-        let at = |number: usize| (first + SignedDuration::from_millis(i64::try_from(number).unwrap())).to_string();
-        let rows = Rows((0..25_000).map(|number| row(&at(number), u64::try_from(number).unwrap() + 1)).collect());
+        let rows = Rows::many(first, 25_000);
         let now = first + SignedDuration::from_hours(1);
         let first = issued.figures(&rows, now, || false).unwrap();
         assert_eq!((first.today_count, first.is_counting), (2_000, true));

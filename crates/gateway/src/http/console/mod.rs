@@ -53,7 +53,7 @@ use crate::ledger::finding::Finder;
 use crate::ledger::lists::Lists;
 use crate::ledger::store::Reader;
 use crate::outbox::Desk;
-use crate::statistics::Figures;
+use crate::statistics::{Counter, Figures};
 use crate::vault::{Entropy, Vault};
 use failure::Failure;
 
@@ -70,7 +70,7 @@ pub struct ConsoleParts {
     /// Looks for what is no policy.
     pub finder: Arc<dyn Finder>,
     /// How the gateway does.
-    pub figures: Figures,
+    pub figures: Arc<Figures>,
     /// The outbox.
     pub desk: Desk,
     /// The way in for calls, for trying some.
@@ -106,7 +106,7 @@ pub struct Console {
     reader: Arc<dyn Reader>,
     lists: Arc<dyn Lists>,
     finder: Arc<dyn Finder>,
-    figures: Figures,
+    figures: Arc<Figures>,
     desk: Desk,
     inbound: Arc<Inbound>,
     documents: Arc<Documents>,
@@ -159,6 +159,11 @@ impl Console {
             live: Arc::new(Semaphore::new(live::LIVE_AT_ONCE)),
             reading: Arc::new(Semaphore::new(MAX_READING)),
         }
+    }
+
+    /// What counts on where a page was shown before all was counted.
+    pub fn counter(&self) -> Counter {
+        Counter { figures: Arc::clone(&self.figures) }
     }
 
     /// Whether passwords count.

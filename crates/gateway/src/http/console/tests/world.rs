@@ -266,7 +266,7 @@ impl World {
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
             lists: reader as Arc<dyn Lists>,
             finder: Arc::clone(&tables) as Arc<dyn Finder>,
-            figures: Figures::new(tables, Arc::clone(&meter), Arc::clone(&time)),
+            figures: Arc::new(Figures::new(tables, Arc::clone(&meter), Arc::clone(&time))),
             desk: Desk::new(Box::new(desk), Wake::default(), Arc::clone(&time)),
             inbound: Arc::new(inbound(&config, &ledger, &vault, &time, &meter)),
             documents: Arc::new(documents),
