@@ -19,7 +19,7 @@ use tokio_postgres::Row;
 use super::connection::{Connection, Failure, Session};
 use super::rows::{bucket_of, known, number, sealed};
 use super::settings::Settings;
-use super::writer::{NOTICE_BLOCK, bulk, set_numbers_aside};
+use super::writer::{bulk, set_numbers_aside};
 use super::{notices, people};
 use crate::clock::Clock;
 use crate::ledger::feed::Feed;
@@ -125,12 +125,7 @@ impl Sequencer {
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             let (mut is_full, mut has_notices) = (false, false);
             if is_pending {
-                set_numbers_aside(session, numbers, NOTICE_BLOCK).await?;
-                let mut taken = numbers.clone();
-                session.batch("BEGIN").await?;
-                (next, is_full, has_notices) = give(session, clock.now(), &mut taken).await?;
-                session.batch("COMMIT").await?;
-                *numbers = taken;
+                (next, is_full, has_notices) = give_places(session, clock.now(), numbers).await?;
             }
             *people_due = next - unindexed >= *people_run;
             let has_grown = std::mem::replace(told, next) != next;
@@ -218,18 +213,46 @@ impl Health {
     }
 }
 
-/// Gives the next positions, inside a transaction; returns the first that is free, whether more is to be done, and
-/// whether notices were queued.
+/// The first position that is free, whether more is to be done, and whether notices were queued.
+type Given = (i64, bool, bool);
+
+/// Gives the next positions, in a transaction that is begun again where fewer numbers of notices are set aside than its
+/// events take: how many that are is known only inside.
+async fn give_places(session: &Session, now: jiff::Timestamp, numbers: &mut SequenceBlock) -> Result<Given, Failure> {
+    loop {
+        session.batch("BEGIN").await?;
+        let mut taken = numbers.clone();
+        match give(session, now, &mut taken).await? {
+            Ok(given) => {
+                // From here on they may be in use, whatever is heard of it.
+                *numbers = taken;
+                session.batch("COMMIT").await?;
+                return Ok(given);
+            }
+            Err(TooFew { needed }) => {
+                session.batch("ROLLBACK").await?;
+                set_numbers_aside(session, numbers, needed).await?;
+            }
+        }
+    }
+}
+
+/// Fewer numbers of notices are set aside than are needed.
+struct TooFew {
+    needed: u64,
+}
+
+/// Gives the next positions, inside a transaction, as far as the numbers reach.
 async fn give(
     session: &Session,
     now: jiff::Timestamp,
     numbers: &mut SequenceBlock,
-) -> Result<(i64, bool, bool), Failure> {
+) -> Result<Result<Given, TooFew>, Failure> {
     let head = session.query_opt("SELECT next FROM feed_head FOR UPDATE", &[]).await?;
     let mut next: i64 = known("the feed's head", head)?.try_get(0)?;
     let events = in_order(pending(session).await?);
     if events.is_empty() {
-        return Ok((next, false, false));
+        return Ok(Ok((next, false, false)));
     }
     let is_full = events.len() >= usize::try_from(TURN).unwrap_or(usize::MAX);
     let insert = "INSERT INTO feed (position, message_id, place) \
@@ -242,7 +265,12 @@ async fn give(
     })?;
     next += i64::try_from(events.len()).unwrap_or(0);
     session.execute("UPDATE feed_head SET next = $1", &[&next]).await?;
-    let has_notices = queue_webhooks(session, &events, now, numbers).await?;
+    let webhooks = take_webhooks(session, &events).await?;
+    let needed = u64::try_from(webhooks.len()).unwrap_or(u64::MAX);
+    if numbers.remaining() < needed {
+        return Ok(Err(TooFew { needed }));
+    }
+    notices::insert(session, &webhooks.iter().map(|row| (FEED_BUCKET, row)).collect::<Vec<_>>(), now, numbers).await?;
     let delete = "DELETE FROM feed_pending p USING unnest($1::smallint[], $2::bigint[], $3::smallint[]) \
                     AS u (bucket, message_id, place) \
                   WHERE p.bucket = u.bucket AND p.message_id = u.message_id AND p.place = u.place";
@@ -251,7 +279,7 @@ async fn give(
         message_id: event.message_id,
         place: event.place,
     })?;
-    Ok((next, is_full, has_notices))
+    Ok(Ok((next, is_full, needed > 0)))
 }
 
 /// The events without a place, the oldest first, with every one that has to come before one of them.
@@ -279,13 +307,8 @@ async fn pending(session: &Session) -> Result<Vec<Pending>, Failure> {
     Ok(events)
 }
 
-/// Moves what endpoints are to be told of these events to their queues.
-async fn queue_webhooks(
-    session: &Session,
-    events: &[Pending],
-    now: jiff::Timestamp,
-    numbers: &mut SequenceBlock,
-) -> Result<bool, Failure> {
+/// Takes away what endpoints are to be told of these events, in the order of the events.
+async fn take_webhooks(session: &Session, events: &[Pending]) -> Result<Vec<NoticeRow>, Failure> {
     let query = "DELETE FROM webhooks_pending p \
                  USING unnest($1::smallint[], $2::bigint[]) AS u (bucket, message_id) \
                  WHERE p.bucket = u.bucket AND p.message_id = u.message_id \
@@ -310,9 +333,7 @@ async fn queue_webhooks(
         rows.push(((order.get(&message_id).copied(), place), notice));
     }
     rows.sort_by_key(|(order, _)| *order);
-    let rows: Vec<(i16, &NoticeRow)> = rows.iter().map(|(_, notice)| (FEED_BUCKET, notice)).collect();
-    notices::insert(session, &rows, now, numbers).await?;
-    Ok(!rows.is_empty())
+    Ok(rows.into_iter().map(|(_, notice)| notice).collect())
 }
 
 #[cfg(test)]

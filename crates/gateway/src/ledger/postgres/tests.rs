@@ -179,6 +179,37 @@ fn events_get_one_order_whichever_gateway_gives_it() {
     assert_eq!(database.count("SELECT count(*) FROM feed_pending"), 0);
 }
 
+/// However many endpoints are told of them: the numbers that were set aside may be too few for a turn.
+#[test]
+fn events_are_ordered_whatever_they_take_of_the_numbers_of_notices() {
+    const ENDPOINTS: i64 = 5;
+    let Some(database) = ledger() else { return };
+    let mut sequencer = super::Sequencer::new(settings(&database, Use::Writing), Arc::new(StoppedClock)).unwrap();
+    let mut last = 0;
+    // Within a block, then past its end, then more than a block.
+    for (turn, events) in [(1, 700), (2, 1_100), (3, 2_000)] {
+        let first = last + 1;
+        last += events;
+        let event = format!(
+            "INSERT INTO feed_pending (bucket, message_id, place, at_ms, subject, ordinal) \
+             SELECT 0, n * 1024, 0, n, 'policy:' || n, 1 FROM generate_series({first}, {last}) n"
+        );
+        database.execute(&event).unwrap();
+        let webhook = format!(
+            "INSERT INTO webhooks_pending (bucket, message_id, place, subject, partner, kind, content) \
+             SELECT 0, n * 1024, 0, 'webhook:' || e, 'webhook:' || e, 'webhook', '' \
+             FROM generate_series({first}, {last}) n, generate_series(1, {ENDPOINTS}) e"
+        );
+        database.execute(&webhook).unwrap();
+        let turned = sequencer.turn().unwrap();
+        assert!(turned.has_grown && turned.has_notices, "turn {turn}");
+        assert_eq!(database.count("SELECT count(*) FROM notices"), last * ENDPOINTS, "turn {turn}");
+    }
+    let unordered = "SELECT count(*) FROM (SELECT cause_message_id - lag(cause_message_id) \
+                     OVER (PARTITION BY subject ORDER BY ordinal) AS step FROM notices) x WHERE step <= 0";
+    assert_eq!(database.count(unordered), 0);
+}
+
 #[test]
 fn every_growing_table_has_the_bucket_first_in_its_key() {
     let Some(database) = ledger() else { return };
