@@ -1,6 +1,8 @@
 //! Why a request was believed or not, as a part of a page: the steps, what is signed, and what to tell the other side.
 
-use baoqiao_channels::explain::{Audience, Explanation, Part, SignedBody, Signing, Source, Standing, Step, Words};
+use baoqiao_channels::explain::{
+    Audience, Comparison, Explanation, Part, SecretName, SignedBody, Signing, Source, Standing, Step, Words,
+};
 use baoqiao_channels::rule::Rule;
 use maud::{Markup, html};
 
@@ -35,7 +37,10 @@ messages! {
     PARTS_HIDDEN: "含业务参数，可能有个人信息，未显示。", "Not shown: it holds parameters that may be personal data.";
     SIGNATURES: "签名（{}）", "Signatures ({})";
     SENT: "收到", "Sent";
-    COMPUTED: "算出：{}", "Computed by {}";
+    COMPUTED: "按{}算出", "Computed by {}";
+    THE_SAME: "与收到的一致", "the same as what came";
+    ANOTHER: "与收到的不同", "another than what came";
+    KEPT_BACK: "算出的签名不在网页显示：凭它可以发出这次调用。需要时请在网关所在的机器上运行 baoqiao sign explain。", "A computed signature is not shown on a page: the call could be made with it. Where it is needed, run baoqiao sign explain on the gateway's machine.";
     LETTER: "可转给对方的说明", "To forward to the other side";
     COPY: "复制", "Copy";
 }
@@ -198,7 +203,9 @@ fn string_to_sign(view: &View, signing: &Signing, content: Content) -> Markup {
     }
 }
 
+/// What is right is told, and never what would be: whoever may look could make calls of their own with it.
 fn signatures(view: &View, signing: &Signing) -> Markup {
+    let is_right = |secret: &SecretName| matches!(&signing.comparison, Comparison::Right(right) if right == secret);
     html! {
         section {
             h3 { (view.with(SIGNATURES, &[&signing.method])) }
@@ -206,13 +213,14 @@ fn signatures(view: &View, signing: &Signing) -> Markup {
                 @if let Some(sent) = signing.sent.as_deref().filter(|sent| !sent.is_empty()) {
                     div { dt { (view.t(SENT)) } dd { code { (sent) } } }
                 }
-                @for (secret, signature) in &signing.computed {
+                @for (secret, _) in &signing.computed {
                     div {
                         dt { (view.with(COMPUTED, &[&said(view, &secret.words(Audience::Ourselves))])) }
-                        dd { code { (signature) } }
+                        dd { (view.t(if is_right(secret) { THE_SAME } else { ANOTHER })) }
                     }
                 }
             }
+            @if !signing.computed.is_empty() && !signing.is_right() { p.muted { (view.t(KEPT_BACK)) } }
         }
     }
 }

@@ -100,6 +100,27 @@ async fn a_stranger_is_explained_in_words_for_the_other_side() {
     assert_eq!(world.audit()[0].2, "stranger:2");
 }
 
+/// Who may look must not get a signature from us that they could send a call of their own with.
+#[tokio::test]
+async fn nobody_gets_a_signature_that_did_not_come() {
+    let world = World::with_users();
+    let request = String::from_utf8(world.request(SECRET, "", RARE)).unwrap();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    let query = head.split_once('?').unwrap().1.split_once(' ').unwrap().0;
+    let sign = query.split('&').find_map(|pair| pair.strip_prefix("sign=")).unwrap();
+    let command =
+        |query: &str| format!("curl 'https://x/qimen?{query}' -H 'content-type: application/json' -d '{body}'");
+    let unsigned = query.replace(sign, "00000000000000000000000000000000");
+    let mut viewer = world.signed_in("viewer").await;
+    viewer.get("/console/explain").await;
+    let right = viewer.post("/console/explain", &[("command", &command(query)), ("protocol", "")]).await;
+    right.says(sign).says("签名正确").says("与收到的一致");
+    let guessed = viewer.post("/console/explain", &[("command", &command(&unsigned)), ("protocol", "")]).await;
+    guessed.says("与收到的不同").says("baoqiao sign explain").says_not(sign);
+    world.stranger(request.replace(sign, "00000000000000000000000000000000").as_bytes(), 4_096).await;
+    viewer.get("/console/strangers/1").await.says("与收到的不同").says_not(sign);
+}
+
 #[tokio::test]
 async fn a_pasted_command_is_explained_and_not_kept() {
     let world = World::with_users();
