@@ -19,6 +19,18 @@ const MAX_OTHERS: usize = 100;
 /// The longest key that names something for ever, in bytes.
 const MAX_KEY_BYTES: usize = 128;
 
+/// Whether a text may name something for ever: without control characters or blanks at its ends, and short enough for the
+/// index of every database.
+pub fn is_key(text: &str) -> bool {
+    let fits = !text.is_empty() && text.len() <= MAX_KEY_BYTES && text.trim() == text;
+    fits && !text.chars().any(char::is_control)
+}
+
+/// What is expected of such a text, in Chinese.
+pub fn key_expected() -> String {
+    format!("至多 {MAX_KEY_BYTES} 字节、首尾无空白、不含控制字符的文本")
+}
+
 /// The problems found so far, shared by all levels of one message.
 #[derive(Debug, Default)]
 pub struct Problems(RefCell<Vec<FieldProblem>>);
@@ -107,11 +119,7 @@ impl<'a> Fields<'a> {
 
     /// A required key: text without control characters or blanks at its ends, short enough to be kept for ever.
     pub fn required_key(&self, name: &str) -> Option<String> {
-        let expected = format!("至多 {MAX_KEY_BYTES} 字节、首尾无空白、不含控制字符的文本");
-        self.required(name, &expected, |text| {
-            let fits = text.len() <= MAX_KEY_BYTES && text.trim() == text && !text.chars().any(char::is_control);
-            fits.then(|| text.to_owned())
-        })
+        self.required(name, &key_expected(), |text| is_key(text).then(|| text.to_owned()))
     }
 
     /// An optional field that `read` understands; `expected` says in Chinese what that is.

@@ -20,7 +20,7 @@ use crate::policy::{Policy, PolicyState};
 use crate::policy_number::{PolicyNumber, SequenceBlock};
 use crate::product::Catalogue;
 use crate::recovery::{Discrepancy, RecordedRecovery, Recovery, Unmatched};
-use crate::refusal::Refusal;
+use crate::refusal::{FieldProblem, Refusal};
 use crate::rescission::Rescission;
 use crate::surrender::{Surrender, SurrenderNotice, SurrenderStatus, SurrenderType};
 
@@ -426,6 +426,10 @@ fn rescind(state: &State, rescission: &Rescission, facts: &Facts<'_>) -> Result<
 }
 
 fn give_up(state: &State, surrender: &Surrender, facts: &Facts<'_>) -> Result<Decision, Refusal> {
+    if let Some(refund) = surrender.refund_money.filter(|refund| refund.has_parts_of_a_hundredth()) {
+        let problem = FieldProblem::wrong("refundMoney", refund, "至多两位小数的金额");
+        return Err(Refusal::InvalidFields(vec![problem]));
+    }
     let policy = existing(state, surrender.policy_no.parse().ok(), &surrender.policy_no)?;
     let ending = PolicyEnding {
         asked_by: surrender.caller.clone(),
@@ -474,6 +478,11 @@ fn ended(
 
 fn report_stage(state: &State, report: &AuctionReport, facts: &Facts<'_>) -> Result<Decision, Refusal> {
     let result = &report.result;
+    // A notice to nobody would wait for ever.
+    if !facts.catalogue.has_platform(&report.partner) {
+        let problem = FieldProblem::wrong("partner", &report.partner, "配置中 [[platform]] 的 id");
+        return Err(Refusal::InvalidFields(vec![problem]));
+    }
     let case = AuctionCase::after(state.auctions.get(&result.biz_id), report).map_err(Refusal::Auction)?;
     Ok(Decision {
         outcome: Outcome::AuctionStageRecorded { biz_id: result.biz_id.clone(), stage: result.stage },
@@ -531,7 +540,10 @@ mod tests {
         fn new() -> Self {
             let source =
                 PolicySource { code: "HN_HT_QNW".to_owned(), partners: vec!["alibaba".to_owned()], products: None };
-            let catalogue = catalogue().with_sources([source]).with_surrender_sync(["alibaba".to_owned()]);
+            let catalogue = catalogue()
+                .with_sources([source])
+                .with_surrender_sync(["alibaba".to_owned()])
+                .with_platforms(["alibaba".to_owned(), "auction".to_owned()]);
             Self { state: State::default(), sequences: SequenceBlock::new(1, 1_000), catalogue }
         }
 
@@ -612,6 +624,10 @@ mod tests {
             "caller": "core", "policyNo": number, "surrenderTime": "2026-01-02T03:04:05Z",
         }))
         .unwrap();
+        let parts = Surrender { refund_money: Some("3.505".parse().unwrap()), ..surrender.clone() };
+        let parts = asking("d", None, 4, Command::SurrenderPolicy(Box::new(parts)));
+        let Settlement::Refused(Refusal::InvalidFields(problems)) = world.settle(&parts) else { panic!("taken") };
+        assert_eq!(problems[0].path, "refundMoney");
         let surrender = asking("c", None, 3, Command::SurrenderPolicy(Box::new(surrender)));
         assert_eq!(world.settle(&surrender), Settlement::Refused(wrong));
         let mut other = World::new();
@@ -728,5 +744,24 @@ mod tests {
             assert_eq!(decision.notices[0].subject, "auction:24010900100YSKSSG");
             assert_eq!(decision.events[0].kind(), "auction.stage-reported");
         }
+    }
+
+    #[test]
+    fn a_stage_of_a_partner_that_is_gone_is_refused_and_an_older_one_is_answered_as_it_was() {
+        let mut world = World::new();
+        let result = crate::auction::AuctionNotice {
+            stage: AuctionStage::PreInsurance,
+            status: AuctionStatus::Success,
+            ..crate::auction::tests::example()
+        };
+        let report = AuctionReport { caller: "core".to_owned(), partner: "auction".to_owned(), result };
+        let command = Command::ReportAuctionStage(Box::new(report));
+        let decision = world.decided(&asking("1", None, 1, command.clone()));
+        world.catalogue = world.catalogue.with_platforms([]);
+        assert_eq!(world.settle(&asking("1", None, 1, command.clone())), Settlement::Replayed(decision.outcome));
+        let Settlement::Refused(Refusal::InvalidFields(problems)) = world.settle(&asking("2", None, 1, command)) else {
+            panic!("taken")
+        };
+        assert_eq!(problems[0].path, "partner");
     }
 }

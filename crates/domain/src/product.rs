@@ -59,12 +59,14 @@ pub struct Product {
     pub recovery_discrepancy: DiscrepancyPolicy,
 }
 
-/// Every product by its code, every policy source by its own, and the partners that want surrender information.
+/// Every product by its code, every policy source by its own, the partners that want surrender information, and those
+/// whose platforms can be told anything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Catalogue {
     products: BTreeMap<String, Product>,
     sources: BTreeMap<String, PolicySource>,
     surrender_sync: BTreeSet<String>,
+    platforms: BTreeSet<String>,
 }
 
 impl Catalogue {
@@ -88,6 +90,13 @@ impl Catalogue {
         self
     }
 
+    /// The catalogue where the platforms of these partners, by their ids, can be told something.
+    #[must_use]
+    pub fn with_platforms(mut self, partners: impl IntoIterator<Item = String>) -> Self {
+        self.platforms = partners.into_iter().collect();
+        self
+    }
+
     /// Whether that source may rescind that policy.
     pub fn may_rescind(&self, source: &str, policy: &Policy) -> bool {
         self.sources.get(source).is_some_and(|source| source.may_rescind(policy))
@@ -96,6 +105,11 @@ impl Catalogue {
     /// Whether that partner wants to hear of rescinded and surrendered policies.
     pub fn wants_surrender_sync(&self, partner: &str) -> bool {
         self.surrender_sync.contains(partner)
+    }
+
+    /// Whether that partner's platform can be told something.
+    pub fn has_platform(&self, partner: &str) -> bool {
+        self.platforms.contains(partner)
     }
 
     /// The product of that code.

@@ -244,7 +244,6 @@ fn api(config: &Config, resends: Box<dyn ResendLog>, meter: &Arc<Meter>, shared:
         desk: shared.desk.clone(),
         resends,
         feed: shared.feed.clone(),
-        platforms: config.platforms.iter().map(|platform| platform.partner.clone()).collect(),
         vault: Arc::clone(&shared.vault),
         links: shared.links.clone(),
         clock: Arc::clone(&shared.clock),

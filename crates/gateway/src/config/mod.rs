@@ -147,8 +147,10 @@ impl Config {
         let has_client_ca = server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
         let sources = policy_source::read_all(root, &partners.ids, &products.codes, has_client_ca);
         let (callers, sources): (Vec<_>, Vec<_>) = sources.into_iter().unzip();
-        let catalogue =
-            Catalogue::new(products.valid).with_sources(sources).with_surrender_sync(partners.surrender_sync);
+        let catalogue = Catalogue::new(products.valid)
+            .with_sources(sources)
+            .with_surrender_sync(partners.surrender_sync)
+            .with_platforms(platforms.ids);
         let (partners, spare_secrets) = (partners.valid, partners.spare_secrets);
         let api_tokens = api_token::read_all(root);
         let webhooks = webhook::read_all(root);

@@ -133,6 +133,7 @@ fn catalogue() -> Catalogue {
     }])
     .with_sources([PolicySource { code: "HN_HT_QNW".to_owned(), partners: vec!["alibaba".to_owned()], products: None }])
     .with_surrender_sync(["alibaba".to_owned()])
+    .with_platforms(["alibaba".to_owned(), "auction".to_owned()])
 }
 
 impl World {

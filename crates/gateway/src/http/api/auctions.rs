@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use baoqiao_channels::fields::{is_key, key_expected};
 use baoqiao_domain::auction::{AuctionInsuranceType, AuctionNotice, AuctionReport, AuctionStage, AuctionStatus};
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::refusal::{FieldProblem, Refusal};
 
 use super::Api;
 use super::access::{Caller, need};
-use super::order::{AUCTION_STAGE, Order, Told, has_control_character, without_control_characters};
+use super::order::{AUCTION_STAGE, Order, Told};
 use super::problem::Problem;
 
 /// How a stage of an auction's insurance ended.
@@ -74,7 +75,7 @@ fn reported(outcome: &Outcome) -> Option<Value> {
     post, path = "/auctions/{bizId}/stages", tag = "auctions", operation_id = "reportAuctionStage",
     security(("token" = ["auctions:report"])),
     params(
-        ("bizId" = String, Path, description = "拍卖业务编号."),
+        ("bizId" = String, Path, min_length = 1, max_length = 128, description = "拍卖业务编号, at most 128 bytes."),
         ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The order's key, for ever."),
     ),
     request_body = StageOrder,
@@ -90,13 +91,8 @@ pub(super) async fn report(
     order: Order<StageOrder>,
 ) -> Result<Response, Problem> {
     let asked = &order.content;
-    if has_control_character(&biz_id) {
-        return Err(without_control_characters("bizId"));
-    }
-    // A notice to nobody would wait for ever.
-    if !api.platforms.contains(&asked.partner) {
-        let problem = FieldProblem::wrong("partner", &asked.partner, "配置中 [[platform]] 的 id");
-        return Err(Refusal::InvalidFields(vec![problem]).into());
+    if !is_key(&biz_id) {
+        return Err(Refusal::InvalidFields(vec![FieldProblem::wrong("bizId", &biz_id, key_expected())]).into());
     }
     let content = AuctionReport {
         caller: caller.name.clone(),

@@ -81,8 +81,6 @@ pub struct ApiParts {
     pub resends: Box<dyn ResendLog>,
     /// Tells that events were written.
     pub feed: Feed,
-    /// The ids of the platforms that can be told something.
-    pub platforms: Vec<String>,
     /// Opens what is sealed.
     pub vault: Arc<Vault>,
     /// The addresses of documents.
@@ -106,7 +104,6 @@ pub struct Api {
     feed: Feed,
     waiting: Semaphore,
     reading: Arc<Semaphore>,
-    platforms: Vec<String>,
     vault: Arc<Vault>,
     links: Links,
     clock: Arc<dyn Clock>,
@@ -127,7 +124,6 @@ impl Api {
             feed: parts.feed,
             waiting: Semaphore::new(MAX_WAITING),
             reading: Arc::new(Semaphore::new(MAX_READING)),
-            platforms: parts.platforms,
             vault: parts.vault,
             links: parts.links,
             clock: parts.clock,

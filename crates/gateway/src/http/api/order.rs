@@ -121,12 +121,12 @@ fn control_character(tree: &serde_json::Value, path: String) -> Option<String> {
 }
 
 /// Whether a text has a control character other than those that texts are laid out with.
-pub(super) fn has_control_character(text: &str) -> bool {
+fn has_control_character(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
 /// The problem of a text with a control character.
-pub(super) fn without_control_characters(path: impl Into<String>) -> Problem {
+fn without_control_characters(path: impl Into<String>) -> Problem {
     let problem =
         FieldProblem { path: path.into(), received: None, expected: "不含控制字符的文本".to_owned() };
     Refusal::InvalidFields(vec![problem]).into()

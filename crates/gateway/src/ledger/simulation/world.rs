@@ -63,6 +63,7 @@ fn catalogue() -> Catalogue {
     }])
     .with_sources(SOURCES.iter().zip(PARTNERS).map(source))
     .with_surrender_sync(["alibaba".to_owned()])
+    .with_platforms(PARTNERS.map(str::to_owned))
 }
 
 fn rules(clock: &Arc<SetClock>) -> Rules {

@@ -92,7 +92,9 @@ fn catalogue() -> Catalogue {
         partners: vec!["alibaba".to_owned(), "other".to_owned()],
         recovery_discrepancy: DiscrepancyPolicy::Record,
     };
-    Catalogue::new([product("CES"), product("DELIVERY")]).with_surrender_sync(["alibaba".to_owned()])
+    Catalogue::new([product("CES"), product("DELIVERY")])
+        .with_surrender_sync(["alibaba".to_owned()])
+        .with_platforms(["alibaba".to_owned()])
 }
 
 /// What came back.
@@ -156,7 +158,6 @@ impl World {
             desk: Desk::new(backend.outbox().unwrap(), Wake::default(), Arc::clone(&clock) as Arc<dyn Clock>),
             resends: backend.resends().unwrap(),
             feed: feed.clone(),
-            platforms: vec!["alibaba".to_owned()],
             vault: Arc::clone(&vault),
             links: Links { public_url: "https://x.test".to_owned(), vault: Arc::clone(&vault) },
             clock: Arc::clone(&clock) as Arc<dyn Clock>,

@@ -72,6 +72,18 @@ async fn a_text_with_a_control_character_is_refused_by_its_field() {
     }
 }
 
+/// What names something for ever goes into an index, and one text that no index holds would fail everybody's batch.
+#[tokio::test]
+async fn an_auction_has_a_name_that_can_be_kept() {
+    let world = World::new();
+    let longest = "9".repeat(128);
+    for name in [format!("{longest}9"), "%20A".to_owned(), "A%20".to_owned()] {
+        let problem = world.post(&format!("/auctions/{name}/stages"), "1", &stage(1)).await.json();
+        assert_eq!((&problem["status"], &problem["errors"][0]["field"]), (&422.into(), &"bizId".into()), "{problem}");
+    }
+    assert_eq!(world.post(&format!("/auctions/{longest}/stages"), "1", &stage(1)).await.status, StatusCode::OK);
+}
+
 #[tokio::test]
 async fn auction_stages_follow_their_order() {
     let world = World::new();

@@ -109,6 +109,12 @@ async fn a_policy_is_surrendered_once_and_was_in_force_before() {
     let surrender = format!("{path}/surrender");
     assert_eq!(operator.post(&surrender, &form("", "5.00")).await.location(), format!("{path}?done=reason"));
     assert_eq!(operator.post(&surrender, &form("客户申请", "five")).await.location(), format!("{path}?done=field"));
+    let long = "k".repeat(129);
+    for key in ["", "\u{0}", &long] {
+        let mut form = form("客户申请", "5.00");
+        form[1].1 = key;
+        assert_eq!(operator.post(&surrender, &form).await.location(), format!("{path}?done=field"), "{key:?}");
+    }
     let done = format!("{path}?done=surrendered");
     assert_eq!(operator.post(&surrender, &form("客户申请", "5.00")).await.location(), done);
     operator.get("/console").await.says("退保指令（控制台）");

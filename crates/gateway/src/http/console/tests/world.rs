@@ -103,7 +103,7 @@ fn catalogue() -> Catalogue {
         partners: vec!["alibaba".to_owned()],
         recovery_discrepancy: DiscrepancyPolicy::Record,
     };
-    Catalogue::new([product]).with_surrender_sync(["alibaba".to_owned()])
+    Catalogue::new([product]).with_surrender_sync(["alibaba".to_owned()]).with_platforms(["alibaba".to_owned()])
 }
 
 /// The sample's configuration, with a sandbox secret and what is told more.

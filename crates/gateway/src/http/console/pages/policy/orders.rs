@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use baoqiao_channels::channel::{CallResult, Label, Reply};
+use baoqiao_channels::fields::is_key;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::money::Amount;
@@ -102,7 +103,8 @@ pub(super) async fn surrender(
     let number = parse_number(&number)?;
     let back = address(&number);
     let Some(why) = reason(&content.reason) else { return Ok(to(&format!("{back}?done=reason"))) };
-    let Some(order) = read(&content, view.user_name(), &number) else { return Ok(to(&format!("{back}?done=field"))) };
+    let order = read(&content, view.user_name(), &number).filter(|_| is_key(&content.key));
+    let Some(order) = order else { return Ok(to(&format!("{back}?done=field"))) };
     let refund = order.refund_money.map(|amount| format!("refund {amount}")).unwrap_or_default();
     let entry = entry(&view, Action::PolicySurrendered, &number, &why, refund);
     console.read(move |console| Ok(console.store.record(&entry)?)).await?;
