@@ -191,6 +191,10 @@ pub fn why(rule: &str) -> Option<Words> {
         "webhook-network" => {
             ("连接失败，可能在收到之前，也可能在之后。", "The connection failed, before or after the event was taken.")
         }
+        "key-missing" => (
+            "密钥文件缺少通知所用的密封密钥，未发出；补上密钥文件并重启后自动发送。",
+            "The key file lacks the key that the notice is sealed with: it was not sent, and is once the key file has it and the gateway was restarted.",
+        ),
         "unsendable" => (
             "通知无法组成请求，从未发出；原因见说明。",
             "The notice could not be made into a request and was never sent; the detail says why.",

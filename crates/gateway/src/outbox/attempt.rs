@@ -11,7 +11,7 @@ use super::lane::LaneConfig;
 use super::store::Claimed;
 use super::transport::Transport;
 use crate::clock::Clock;
-use crate::vault::{Purpose, Sealed, Vault};
+use crate::vault::{Purpose, Sealed, Vault, VaultError};
 
 /// The longest reason that is recorded, in characters.
 const MAX_DETAIL_CHARS: usize = 300;
@@ -34,6 +34,11 @@ pub(super) struct Ended {
     pub(super) response: Option<Sealed>,
 }
 
+/// Of a notice that is no request, which no platform could mend.
+fn unsendable(detail: String) -> Judgement {
+    Judgement { verdict: Verdict::Dead, rule: "unsendable", detail }
+}
+
 impl Sender {
     /// Sends a notice, unless its lease is about to run out: `None`, and nothing was sent.
     pub(super) async fn attempt(&self, claimed: Claimed, lane: &LaneConfig, lease_until: Timestamp) -> Option<Ended> {
@@ -44,8 +49,7 @@ impl Sender {
         }
         let (judgement, response) = match self.prepare(&claimed, &lane.app, started_at) {
             Ok((interface, request)) => self.exchange(interface, lane, request).await,
-            // Nothing that a platform could mend.
-            Err(detail) => (Judgement { verdict: Verdict::Dead, rule: "unsendable", detail }, None),
+            Err(judgement) => (judgement, None),
         };
         let detail = format!("{}: {}", judgement.rule, judgement.detail);
         Some(Ended {
@@ -64,14 +68,20 @@ impl Sender {
         claimed: &Claimed,
         app: &TopApp,
         now: Timestamp,
-    ) -> Result<(&'static dyn Outbound, OutboundRequest), String> {
-        let plain = self.vault.open(Purpose::Notice, &claimed.content).map_err(|error| error.to_string())?;
-        let content: NoticeContent =
-            serde_json::from_slice(&plain).map_err(|error| format!("its content does not read: {error}"))?;
+    ) -> Result<(&'static dyn Outbound, OutboundRequest), Judgement> {
+        let plain = self.vault.open(Purpose::Notice, &claimed.content).map_err(|error| match error {
+            // Another gateway has it already, or it comes with the right key file.
+            VaultError::UnknownKey(_) => {
+                Judgement { verdict: Verdict::Retry { after: None }, rule: "key-missing", detail: error.to_string() }
+            }
+            _ => unsendable(error.to_string()),
+        })?;
+        let content: NoticeContent = serde_json::from_slice(&plain)
+            .map_err(|error| unsendable(format!("its content does not read: {error}")))?;
         let notice = Notice::restored(&*claimed.partner, &*claimed.subject, content);
         let interface = self.interfaces.iter().copied().find(|interface| interface.kind() == notice.kind);
-        let interface = interface.ok_or_else(|| format!("no interface sends {}", notice.kind))?;
-        let request = interface.request(&notice, app, now).map_err(|error| error.to_string())?;
+        let interface = interface.ok_or_else(|| unsendable(format!("no interface sends {}", notice.kind)))?;
+        let request = interface.request(&notice, app, now).map_err(|error| unsendable(error.to_string()))?;
         Ok((interface, request))
     }
 

@@ -5,6 +5,7 @@ mod queue;
 mod recovery;
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -12,6 +13,8 @@ use jiff::SignedDuration;
 use super::store::{AttemptVerdict, Filter, NoticeState, Resent, Skipped};
 use crate::clock::Clock;
 use crate::ledger::fixture::{Database, on_both_databases};
+use crate::vault::Vault;
+use crate::vault::keyring::Keyring;
 use world::{Call, LEASE, Reaction, START, World, lane};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -210,6 +213,26 @@ async fn what_cannot_be_read_is_dead_at_once_and_never_sent(database: Database) 
     world.expect_open(1);
 }
 
+/// Of two gateways, one has a new key before the other.
+async fn what_was_sealed_with_a_key_to_come_waits_for_it(database: Database) {
+    let mut world = World::new(database, ok);
+    let mut keyring = Keyring::generate(getrandom::fill).unwrap();
+    let before = Arc::new(Vault::new(&keyring, getrandom::fill));
+    keyring.rotate(getrandom::fill).unwrap();
+    world.vault = Arc::new(Vault::new(&keyring, getrandom::fill));
+    let row = world.row("alibaba", "a", 1);
+    let after = std::mem::replace(&mut world.vault, before);
+    world.store().queue(&[row], START).unwrap();
+    world.run_for(MINUTE).await;
+    let waiting = world.notice(1);
+    assert!(world.calls().is_empty());
+    assert_eq!(waiting.state, NoticeState::Pending);
+    assert!(waiting.last.unwrap().1.starts_with("key-missing: "));
+    world.vault = after;
+    world.run_for(MINUTE * 10).await;
+    assert_eq!(world.sent("a"), [1]);
+}
+
 async fn notices_of_a_partner_without_a_lane_wait(database: Database) {
     let mut world = World::new(database, ok);
     world.store().queue(&[world.row("nobody", "a", 1)], START).unwrap();
@@ -245,5 +268,6 @@ on_both_databases! {
     an_answer_may_say_when_to_come_again,
     what_was_tried_for_too_long_is_given_up_and_what_only_waited_is_not,
     what_cannot_be_read_is_dead_at_once_and_never_sent,
+    what_was_sealed_with_a_key_to_come_waits_for_it,
     notices_of_a_partner_without_a_lane_wait,
 }
