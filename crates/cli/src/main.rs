@@ -9,7 +9,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{backup, demo, doctor, find, init, messages, outbox, reindex, serve, sign, simulate, user, verify};
+use commands::{
+    backup, demo, doctor, find, init, keys, messages, outbox, reindex, serve, sign, simulate, user, verify,
+};
 
 /// Calls make many short-lived allocations on several threads at once, where the system's allocator spends a
 /// tenth of the processor.
@@ -33,6 +35,7 @@ enum Command {
     Messages(messages::Args),
     Outbox(outbox::Args),
     User(user::Args),
+    Keys(keys::Args),
     Reindex(reindex::Args),
     Backup(backup::Args),
     Verify(verify::Args),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Outbox(args) => outbox::run(&args),
         Command::Reindex(args) => reindex::run(&args),
         Command::User(args) => user::run(&args),
+        Command::Keys(args) => keys::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +13,7 @@ use baoqiao_gateway::config::{EXAMPLE_POLICY_SOURCE, SIMULATED_PLATFORM, SampleO
 use baoqiao_gateway::vault::Entropy;
 use baoqiao_gateway::vault::keyring::Keyring;
 
+use super::private_file::{Former, at, exists, replace_private, write_private};
 use super::values::{print, secret};
 use crate::failure::{Failure, Outcome};
 
@@ -82,7 +81,7 @@ fn init(args: &Args, entropy: Entropy) -> Result<String, Failure> {
         write_private(&keys, &Keyring::generate(entropy)?.to_toml())?;
     }
     let text = sample(&options);
-    replace_private(&config, &text)?;
+    replace_private(&config, &text, Former::Kept)?;
     Ok(report(&options, &text, &config, &keys, has_keys))
 }
 
@@ -100,42 +99,11 @@ fn random_secret(entropy: Entropy) -> Result<String, Failure> {
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-fn at(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format_args!("{}: {error}", path.display()))
-}
-
-fn exists(path: &Path) -> Result<bool, Failure> {
-    path.try_exists().map_err(|error| at(path, &error))
-}
-
 fn refuse_existing(path: &Path, remedy: &str) -> Result<(), Failure> {
     if exists(path)? {
         return Err(Failure::new(format_args!("{} exists already; {remedy}", path.display())));
     }
     Ok(())
-}
-
-/// Writes a file that is new and that only its owner can read, down to the disk.
-fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
-    let write = || {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    write().map_err(|error| at(path, &error))
-}
-
-/// As [`write_private`], in place of what may be there: that is kept as a backup.
-fn replace_private(path: &Path, text: &str) -> Result<(), Failure> {
-    let unfinished = path.with_extension("toml.new");
-    if exists(&unfinished)? {
-        fs::remove_file(&unfinished).map_err(|error| at(&unfinished, &error))?;
-    }
-    write_private(&unfinished, text)?;
-    if exists(path)? {
-        fs::rename(path, path.with_extension("toml.bak")).map_err(|error| at(path, &error))?;
-    }
-    fs::rename(&unfinished, path).map_err(|error| at(path, &error))
 }
 
 /// What was written and what to do next. The secret is not in it: terminals are recorded.

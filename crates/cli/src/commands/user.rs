@@ -152,15 +152,19 @@ fn chosen(
     }
 }
 
-/// Written down under the name of the system's user, whom the console does not know.
 fn entry(action: Action, user: &str, reason: &str, detail: &str) -> AuditEntry {
+    audit_entry(action, format!("user:{user}"), reason, detail)
+}
+
+/// Written down under the name of the system's user, whom the console does not know.
+pub(super) fn audit_entry(action: Action, subject: String, reason: &str, detail: &str) -> AuditEntry {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     AuditEntry {
         at: SystemClock.now(),
         user: variable("SUDO_USER").or_else(|| variable("USER")).unwrap_or_else(|| "unknown".to_owned()),
         peer: "command line".to_owned(),
         action,
-        subject: format!("user:{user}"),
+        subject,
         reason: reason.to_owned(),
         detail: detail.to_owned(),
     }

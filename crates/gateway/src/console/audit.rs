@@ -60,6 +60,10 @@ actions! {
     NoticeSkipped = "notices.skip",
     /// Had the gateway send a message made up for trying.
     MessageTried = "message.try",
+    /// Added a sealing key to the key file.
+    KeyAdded = "key.add",
+    /// Chose the key that seals.
+    KeyChosen = "key.use",
 }
 
 /// An entry of the audit log. It holds no personal data but the user's own name.

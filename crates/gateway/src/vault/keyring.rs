@@ -109,7 +109,7 @@ const HEADER: &str = "\
 # 请与台账的备份分开保管；遗失后台账中的个人信息无法恢复。
 # Keys of the ledger: personal data is sealed with them, and indexes and document addresses derive from them.
 # Keep a copy apart from the ledger's backups; without it no personal data can be read again.
-# To rotate: add a key under [seal] and name it as `current`. Never remove one, never change `index` or `links`.
+# To rotate: `baoqiao keys add`, restart every gateway, `baoqiao keys use`, restart them again. Never remove a key.
 ";
 
 impl Keyring {
@@ -123,18 +123,34 @@ impl Keyring {
         Ok(Self { current, index: random_key(entropy)?, links: random_key(entropy)?, seal })
     }
 
-    /// Adds a sealing key and seals with it from now on; earlier keys go on opening what they sealed.
+    /// Adds a sealing key, which opens from now on, and seals once it is [chosen](Self::choose). Its name is returned.
     ///
     /// # Errors
     /// When the system gives no random bytes.
-    pub fn rotate(&mut self, entropy: Entropy) -> Result<(), getrandom::Error> {
+    pub fn add(&mut self, entropy: Entropy) -> Result<KeyId, getrandom::Error> {
         let mut number = self.seal.len() + 1;
         while self.seal.contains_key(&KeyId(format!("k{number}"))) {
             number += 1;
         }
-        self.current = (KeyId(format!("k{number}")), random_key(entropy)?);
-        self.seal.extend([self.current.clone()]);
-        Ok(())
+        let id = KeyId(format!("k{number}"));
+        self.seal.insert(id.clone(), random_key(entropy)?);
+        Ok(id)
+    }
+
+    /// Seals with that key from now on, while the others go on opening what they sealed; `false` where there is no such
+    /// key.
+    pub fn choose(&mut self, id: &KeyId) -> bool {
+        let key = self.seal.get(id).cloned();
+        let is_known = key.is_some();
+        if let Some(key) = key {
+            self.current = (id.clone(), key);
+        }
+        is_known
+    }
+
+    /// The names of the sealing keys, each with whether it is the one that seals.
+    pub fn names(&self) -> impl Iterator<Item = (&KeyId, bool)> {
+        self.seal.keys().map(|id| (id, *id == self.current.0))
     }
 
     /// The key file's text.
@@ -194,7 +210,9 @@ mod tests {
     #[test]
     fn a_key_file_reads_back() {
         let mut keyring = Keyring::generate(getrandom::fill).unwrap();
-        keyring.rotate(getrandom::fill).unwrap();
+        let added = keyring.add(getrandom::fill).unwrap();
+        assert!(keyring.to_toml().contains("current = \"k1\""));
+        assert!(keyring.choose(&added) && !keyring.choose(&KeyId("k3".to_owned())));
         assert_eq!(Keyring::parse(&keyring.to_toml()).unwrap(), keyring);
         assert!(keyring.to_toml().contains("current = \"k2\""));
     }

@@ -53,6 +53,8 @@ messages! {
     RESENT: "重发通知", "Resent notices";
     SKIPPED: "跳过通知", "Skipped a notice";
     TRIED: "试发报文", "Tried a message";
+    KEY_ADDED: "新增密封密钥", "Added a sealing key";
+    KEY_CHOSEN: "启用密封密钥", "Put a sealing key into use";
 }
 
 const PATH: &str = "/console/audit";
@@ -111,6 +113,8 @@ pub(super) fn action(action: Action) -> (Tone, Message) {
         Action::NoticesResent => (Tone::Info, RESENT),
         Action::NoticeSkipped => (Tone::Bad, SKIPPED),
         Action::MessageTried => (Tone::Info, TRIED),
+        Action::KeyAdded => (Tone::Warn, KEY_ADDED),
+        Action::KeyChosen => (Tone::Warn, KEY_CHOSEN),
     }
 }
 
