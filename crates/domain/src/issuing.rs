@@ -196,6 +196,9 @@ impl Figures<'_> {
             problems.push(FieldProblem::wrong("productCode", code, "本合作方可售的产品码"));
             return problems;
         };
+        if !product.on_sale {
+            problems.push(FieldProblem::wrong("productCode", code, "在售的产品码：该产品已停售"));
+        }
         problems.extend(self.currency_problem(product));
         problems.extend(self.rate_problem());
         problems.extend(self.fen_problems());
@@ -290,6 +293,7 @@ pub(crate) mod tests {
             cny_tolerance: "0.01".parse().unwrap(),
             currencies: vec![Currency::CNY, Currency::from_code("USD").unwrap()],
             partners: vec!["alibaba".to_owned()],
+            on_sale: true,
             recovery_discrepancy: DiscrepancyPolicy::Record,
         }])
     }
@@ -316,6 +320,15 @@ pub(crate) mod tests {
     #[test]
     fn the_documents_example_breaks_no_rule() {
         assert_eq!(paths(|_| ()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_no_longer_sold_is_issued_no_more() {
+        let product = catalogue().product("PERFORMANCE_SURETY_BONDS").unwrap().clone();
+        let ended = Catalogue::new([Product { on_sale: false, ..product }]);
+        let problems = example().figures().problems("alibaba", &ended);
+        assert_eq!(problems.len(), 1);
+        assert_eq!((problems[0].path.as_str(), &*problems[0].expected), ("productCode", "在售的产品码：该产品已停售"));
     }
 
     #[test]

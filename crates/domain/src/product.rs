@@ -55,6 +55,8 @@ pub struct Product {
     pub currencies: Vec<Currency>,
     /// The partners that may sell it, by their id in the configuration.
     pub partners: Vec<String>,
+    /// Whether it is still sold. What was sold is kept, recovered and rescinded as before.
+    pub on_sale: bool,
     /// What is done with a recovery whose amounts disagree by more than `cny_tolerance`.
     pub recovery_discrepancy: DiscrepancyPolicy,
 }

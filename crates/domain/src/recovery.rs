@@ -294,6 +294,8 @@ pub(crate) mod tests {
             Discrepancy { field: "recoverAmountOfCny".to_owned(), stated: amount("1"), computed: amount("12") };
         assert_eq!(recovery.figures().discrepancies(product), [expected]);
         assert_eq!(recovery.figures().problems("alibaba", &open), []);
+        let ended = Catalogue::new([Product { on_sale: false, ..product.clone() }]);
+        assert_eq!(recovery.figures().problems("alibaba", &ended), [], "what was sold goes on");
         let strict = Catalogue::new([Product { recovery_discrepancy: DiscrepancyPolicy::Refuse, ..product.clone() }]);
         let told: Vec<String> =
             recovery.figures().problems("alibaba", &strict).iter().map(ToString::to_string).collect();

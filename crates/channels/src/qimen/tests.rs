@@ -38,6 +38,7 @@ fn catalogue() -> Catalogue {
         cny_tolerance: "0.01".parse().unwrap(),
         currencies: vec![Currency::CNY],
         partners: vec!["alibaba".to_owned()],
+        on_sale: true,
         recovery_discrepancy: DiscrepancyPolicy::Record,
     };
     Catalogue::new([Product { code: "CES".to_owned(), ..bonds.clone() }, bonds])

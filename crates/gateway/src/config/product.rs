@@ -62,6 +62,7 @@ fn read(section: &Section<'_>, code: Option<&str>, partner_ids: &[String]) -> Op
             _ => None,
         },
     );
+    let on_sale = section.flag_or("on_sale", true);
     Some(Product {
         code: code?.to_owned(),
         name: name?.to_owned(),
@@ -72,6 +73,7 @@ fn read(section: &Section<'_>, code: Option<&str>, partner_ids: &[String]) -> Op
         cny_tolerance: cny_tolerance?,
         currencies: currencies?,
         partners: partners?,
+        on_sale,
         recovery_discrepancy,
     })
 }

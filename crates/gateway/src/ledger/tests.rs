@@ -129,6 +129,7 @@ fn catalogue() -> Catalogue {
         cny_tolerance: "0.01".parse().unwrap(),
         currencies: vec![Currency::CNY],
         partners: vec!["alibaba".to_owned()],
+        on_sale: true,
         recovery_discrepancy: DiscrepancyPolicy::Record,
     }])
     .with_sources([PolicySource { code: "HN_HT_QNW".to_owned(), partners: vec!["alibaba".to_owned()], products: None }])

@@ -42,7 +42,7 @@ fn unknown_keys_are_refused_with_the_key_that_was_meant() {
         told_with("policy_prefix", "premium = 1\npolicy_prefix"),
         [
             "10: product.premium: unknown key; expected one of code, name, policy_prefix, partners, sum_insured_cny, premium_cny, \
-          currencies, premium_tolerance, cny_tolerance, recovery_discrepancy"
+          currencies, premium_tolerance, cny_tolerance, recovery_discrepancy, on_sale"
         ]
     );
 }

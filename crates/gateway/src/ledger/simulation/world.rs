@@ -59,6 +59,7 @@ fn catalogue() -> Catalogue {
         cny_tolerance: "0.01".parse().unwrap(),
         currencies: vec![Currency::CNY],
         partners: PARTNERS.map(str::to_owned).to_vec(),
+        on_sale: true,
         recovery_discrepancy: DiscrepancyPolicy::Record,
     }])
     .with_sources(SOURCES.iter().zip(PARTNERS).map(source))

@@ -90,6 +90,7 @@ fn catalogue() -> Catalogue {
         cny_tolerance: "0.01".parse().unwrap(),
         currencies: vec![Currency::CNY],
         partners: vec!["alibaba".to_owned(), "other".to_owned()],
+        on_sale: true,
         recovery_discrepancy: DiscrepancyPolicy::Record,
     };
     Catalogue::new([product("CES"), product("DELIVERY")])

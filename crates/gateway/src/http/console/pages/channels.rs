@@ -72,6 +72,7 @@ messages! {
     PREMIUM: "保费（元）", "Premium (yuan)";
     CURRENCIES: "币种", "Currencies";
     SOLD_BY: "可售合作方", "Sold by";
+    SOLD_NO_MORE: "已停售", "sold no more";
     DISCREPANCY: "追缴金额不符", "Recovery discrepancy";
     RECORD: "记录", "record";
     REFUSE: "拒绝", "refuse";
@@ -354,7 +355,9 @@ fn product_row(view: &View, columns: &[&str; 8], product: &Product) -> Markup {
             td data-label=(sum) { (range(&product.sum_insured_cny)) }
             td data-label=(premium) { (range(&product.premium_cny)) }
             td data-label=(currencies) { (currency.join(", ")) }
-            td data-label=(sold_by) { (product.partners.join(", ")) }
+            td data-label=(sold_by) {
+                @if product.on_sale { (product.partners.join(", ")) } @else { span.muted { (view.t(SOLD_NO_MORE)) } }
+            }
             td data-label=(discrepancy) { (view.t(policy)) }
         }
     }

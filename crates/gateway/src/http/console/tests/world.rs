@@ -101,6 +101,7 @@ fn catalogue() -> Catalogue {
         cny_tolerance: "0.01".parse().unwrap(),
         currencies: vec![Currency::CNY],
         partners: vec!["alibaba".to_owned()],
+        on_sale: true,
         recovery_discrepancy: DiscrepancyPolicy::Record,
     };
     Catalogue::new([product]).with_surrender_sync(["alibaba".to_owned()]).with_platforms(["alibaba".to_owned()])
