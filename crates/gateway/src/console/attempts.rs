@@ -4,6 +4,7 @@
 //! nothing is learnt from being told to wait.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -46,7 +47,18 @@ fn wait(who: &Who, failures: Failures) -> SignedDuration {
 }
 
 fn both(user: &str, address: &str) -> [Who; 2] {
-    [Who::User(user.to_lowercase()), Who::Address(address.to_owned())]
+    [Who::User(user.to_lowercase()), whose(address)]
+}
+
+/// Whose an address is. Of IPv6 the first half tells: whoever has one address has all that share it.
+fn whose(address: &str) -> Who {
+    Who::Address(match address.parse() {
+        Ok(IpAddr::V6(address)) => {
+            let network = Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX));
+            format!("{network}/64")
+        }
+        _ => address.to_owned(),
+    })
 }
 
 impl Attempts {
@@ -63,7 +75,7 @@ impl Attempts {
     /// Until when nobody may try from this address, where no user is named; `None` when they may.
     pub fn address_refused_until(&self, address: &str, now: Timestamp) -> Option<Timestamp> {
         let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let who = Who::Address(address.to_owned());
+        let who = whose(address);
         let failures = remembered.get(&who)?;
         Some(failures.last + wait(&who, *failures)).filter(|until| *until > now)
     }
@@ -75,7 +87,7 @@ impl Attempts {
 
     /// Counts a failure in which no user was named.
     pub fn address_failed(&self, address: &str, now: Timestamp) {
-        self.count([Who::Address(address.to_owned())], now);
+        self.count([whose(address)], now);
     }
 
     fn count(&self, whose: impl IntoIterator<Item = Who>, now: Timestamp) {
@@ -146,6 +158,16 @@ mod tests {
         attempts.address_failed("192.0.2.1", at(40));
         assert_eq!(attempts.address_refused_until("192.0.2.1", at(40)), Some(at(70)));
         assert_eq!(attempts.address_refused_until("192.0.2.2", at(40)), None);
+    }
+
+    #[test]
+    fn of_addresses_that_one_network_has_as_many_as_it_likes_all_count_together() {
+        let attempts = Attempts::default();
+        for second in 0..20 {
+            attempts.failed(&format!("user{second}"), &format!("2001:db8:0:1::{second}"), at(second));
+        }
+        assert_eq!(attempts.refused_until("somebody", "2001:db8:0:1:ffff::1", at(20)), Some(at(34)));
+        assert_eq!(attempts.address_refused_until("2001:db8:0:2::1", at(20)), None);
     }
 
     #[test]

@@ -38,6 +38,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
+use super::Allowance;
 use super::inbound::Inbound;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -122,10 +123,15 @@ pub struct Console {
     is_https: bool,
     provider: Option<Arc<Provider>>,
     attempts: Attempts,
+    refusals: Allowance,
     signing_in: Arc<Semaphore>,
     live: Arc<Semaphore>,
     reading: Arc<Semaphore>,
 }
+
+/// How many refused sign-ins under names of nobody are written down in a minute: strangers must not fill a log from which nothing
+/// is ever deleted. What is known of the others is how many they were.
+const REFUSALS_PER_MINUTE: u64 = 20;
 
 /// The most pages that read at once: a ledger that does not answer must not take every thread of the gateway.
 const MAX_READING: usize = 32;
@@ -155,6 +161,7 @@ impl Console {
             is_https: parts.public_url.starts_with("https://"),
             provider: parts.provider.map(Arc::new),
             attempts: Attempts::default(),
+            refusals: Allowance::new(REFUSALS_PER_MINUTE),
             signing_in: Arc::new(Semaphore::new(1)),
             live: Arc::new(Semaphore::new(live::LIVE_AT_ONCE)),
             reading: Arc::new(Semaphore::new(MAX_READING)),

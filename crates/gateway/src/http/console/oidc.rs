@@ -20,9 +20,8 @@ use super::failure::Failure;
 use super::language::messages;
 use super::layout;
 use super::preferences::within;
-use super::sign_in::{self, Back, Said, begin, entry, to};
+use super::sign_in::{self, Back, NOBODY, Said, begin, refusal, to};
 use super::view::View;
-use crate::console::audit::Action;
 use crate::console::oidc::{Pending, Provider, SignInError, word};
 use crate::console::session::Token;
 use crate::console::store::{Admission, Vouched};
@@ -125,16 +124,16 @@ async fn conclude(
     let text = |message| Said::Text(view.t(message).to_owned());
     let Some(pending) = pending else { return Ok(Err((StatusCode::BAD_REQUEST, text(STALE)))) };
     if !answer.state.is_some_and(|state| pending.is_answered_by(&state)) {
-        note_refusal(console, view, "unknown", "answer to another sign-in (state)").await?;
+        note_refusal(console, view, None, "answer to another sign-in (state)").await?;
         return Ok(Err((StatusCode::FORBIDDEN, text(MISMATCH))));
     }
     if let Some(error) = answer.error {
         let shown = shown(answer.error_description.as_deref().unwrap_or(&error));
-        note_refusal(console, view, "unknown", &format!("refused by the provider: {}", word(&error))).await?;
+        note_refusal(console, view, None, &format!("refused by the provider: {}", word(&error))).await?;
         return Ok(Err((StatusCode::FORBIDDEN, Said::Text(view.with(REFUSED, &[&shown])))));
     }
     let Some(code) = answer.code.filter(|code| !code.is_empty()) else {
-        note_refusal(console, view, "unknown", "answer without a code").await?;
+        note_refusal(console, view, None, "answer without a code").await?;
         return Ok(Err((StatusCode::FORBIDDEN, text(DISBELIEVED))));
     };
     match provider(console)?.redeem(&pending, &code, answer.iss.as_deref(), &view.peer).await {
@@ -145,7 +144,7 @@ async fn conclude(
             Ok(Err((StatusCode::BAD_GATEWAY, text(UNUSABLE))))
         }
         Err(error) => {
-            note_refusal(console, view, "unknown", &error.to_string()).await?;
+            note_refusal(console, view, None, &error.to_string()).await?;
             Ok(Err((StatusCode::FORBIDDEN, text(DISBELIEVED))))
         }
     }
@@ -165,20 +164,23 @@ async fn admit(console: &Arc<Console>, view: &View, vouched: Vouched) -> Result<
             (user.name, "disabled", said)
         }
         Admission::WithoutRole(name) => {
-            (name.unwrap_or_else(|| "unknown".to_owned()), "no role", view.with(NO_ROLE, &[&known_as]))
+            (name.unwrap_or_else(|| NOBODY.to_owned()), "no role", view.with(NO_ROLE, &[&known_as]))
         }
-        Admission::Replayed => ("unknown".to_owned(), "used before", view.t(STALE).to_owned()),
+        Admission::Replayed => (NOBODY.to_owned(), "used before", view.t(STALE).to_owned()),
     };
-    note_refusal(console, view, &name, &format!("{why}: {told}")).await?;
+    // The provider vouches for them: they are no strangers, whatever they are called here.
+    note_refusal(console, view, Some(&name), &format!("{why}: {told}")).await?;
     Ok(Err((StatusCode::FORBIDDEN, Said::Text(said))))
 }
 
-/// Counts a refused sign-in, and writes it down.
-async fn note_refusal(console: &Arc<Console>, view: &View, name: &str, why: &str) -> Result<(), Failure> {
+/// Counts a refused sign-in, and writes it down; without a name, that of a stranger.
+async fn note_refusal(console: &Arc<Console>, view: &View, name: Option<&str>, why: &str) -> Result<(), Failure> {
     console.attempts.address_failed(&view.peer, view.now);
-    tracing::warn!(user = name, peer = view.peer, why, "sign-in refused");
-    let entry = entry(Action::SignInRefused, name, &view.peer, view.now, why);
-    console.read(move |console| Ok(console.store.record(&entry)?)).await
+    tracing::warn!(user = name.unwrap_or(NOBODY), peer = view.peer, why, "sign-in refused");
+    match refusal(console, name, &view.peer, view.now, why) {
+        Some(entry) => console.read(move |console| Ok(console.store.record(&entry)?)).await,
+        None => Ok(()),
+    }
 }
 
 /// A text from outside, as much of it as is shown; the template escapes it.

@@ -153,13 +153,34 @@ fn check(console: &Console, name: &str, password: &Password, peer: &str) -> Resu
                 Some(user) if user.disabled_at.is_some() => "disabled",
                 Some(_) => "wrong password",
             };
-            // What was typed for the name of nobody may be a password: it is not written down.
-            let name = user.as_ref().map_or("unknown", |user| &user.name);
-            console.store.record(&entry(Action::SignInRefused, name, peer, now, why))?;
-            tracing::warn!(user = name, peer, why, "sign-in refused");
+            let name = user.as_ref().map(|user| user.name.as_str());
+            if let Some(entry) = refusal(console, name, peer, now, why) {
+                console.store.record(&entry)?;
+            }
+            tracing::warn!(user = name.unwrap_or(NOBODY), peer, why, "sign-in refused");
             Ok(CameTo::Refused)
         }
     }
+}
+
+/// What stands for the name of nobody: what was typed for it may be a password, and is not written down.
+pub(super) const NOBODY: &str = "unknown";
+
+/// What the audit log is told of a refused sign-in: each of a user's, and of those of nobody so many a minute.
+pub(super) fn refusal(
+    console: &Console,
+    name: Option<&str>,
+    peer: &str,
+    now: Timestamp,
+    why: &str,
+) -> Option<AuditEntry> {
+    let told = match name {
+        Some(_) => 0,
+        None => console.refusals.take(now)?,
+    };
+    let detail =
+        if told == 0 { why.to_owned() } else { format!("{why}; {told} more since the last that was written down") };
+    Some(entry(Action::SignInRefused, name.unwrap_or(NOBODY), peer, now, &detail))
 }
 
 /// What the audit log is told of somebody at the door.

@@ -1,12 +1,14 @@
 //! Sessions: how they begin, and all the ways in which they do not.
 
+use std::net::Ipv4Addr;
+
 use http::Request;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, SET_COOKIE};
 use jiff::SignedDuration;
 
 use super::world::{Browser, PASSWORD, World};
-use crate::console::audit::{Action, AuditEntry};
+use crate::console::audit::{Action, AuditEntry, AuditFilter};
 use crate::console::role::Role;
 use crate::console::store::UserChange;
 
@@ -115,6 +117,30 @@ async fn wrong_passwords_unknown_and_disabled_users_are_told_alike_and_slowed_do
     assert_eq!(try_to_sign_in(&mut other, "admin", PASSWORD).await, StatusCode::SEE_OTHER, "others are not held up");
     world.advance(SignedDuration::from_secs(16));
     assert_eq!(try_to_sign_in(&mut browser, "viewer", PASSWORD).await, StatusCode::SEE_OTHER);
+}
+
+/// Nothing is ever deleted from the audit log: strangers must not fill it.
+#[tokio::test]
+async fn of_sign_ins_under_names_of_nobody_so_many_a_minute_are_written_down_and_the_others_counted() {
+    let world = World::with_users();
+    let mut browser = world.browser();
+    let details = || {
+        let log = world.store.audit(&AuditFilter::default(), None, 100).unwrap().items;
+        let refused = log.into_iter().filter(|record| record.entry.action == Action::SignInRefused);
+        refused.map(|record| record.entry.detail).collect::<Vec<_>>()
+    };
+    for number in 0_u8..23 {
+        // From many places: one address alone would have to wait before.
+        browser.peer = Ipv4Addr::new(192, 0, 2, number);
+        let name = format!("nobody{number}");
+        assert_eq!(try_to_sign_in(&mut browser, &name, PASSWORD).await, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(details(), vec!["unknown user"; 20]);
+    assert_eq!(try_to_sign_in(&mut browser, "viewer", "wrong").await, StatusCode::FORBIDDEN);
+    assert_eq!(details()[0], "wrong password", "each of a user's");
+    world.advance(SignedDuration::from_mins(1));
+    assert_eq!(try_to_sign_in(&mut browser, "nobody", PASSWORD).await, StatusCode::FORBIDDEN);
+    assert_eq!(details()[0], "unknown user; 3 more since the last that was written down");
 }
 
 #[tokio::test]
