@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,7 @@ use baoqiao_domain::refusal::{FieldProblem, Refusal};
 use super::Api;
 use super::access::{Caller, need};
 use super::order::{AUCTION_STAGE, Order, Told};
+use super::parameters::Segment;
 use super::problem::Problem;
 
 /// How a stage of an auction's insurance ended.
@@ -87,7 +88,7 @@ fn reported(outcome: &Outcome) -> Option<Value> {
 pub(super) async fn report(
     State(api): State<Arc<Api>>,
     caller: Caller<need::AuctionsReport>,
-    Path(biz_id): Path<String>,
+    Segment(biz_id): Segment,
     order: Order<StageOrder>,
 ) -> Result<Response, Problem> {
     let asked = &order.content;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use super::Api;
 use super::access::{Caller, need};
 use super::order::{Order, REPLAYED};
 use super::page::{Page, cursor};
-use super::parameters::{Parameters, none};
+use super::parameters::{Parameters, Segment, none};
 use super::problem::{Problem, respond, unavailable};
 use crate::ledger::lists::Slice;
 use crate::ledger::resends::ResendRow;
@@ -191,7 +191,7 @@ fn slice(api: &Api, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord,
 pub(super) async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller<need::DeliveriesRead>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     RawQuery(query): RawQuery,
 ) -> Result<Json<DeliveryDetail>, Problem> {
     none(query.as_deref())?;
@@ -322,7 +322,7 @@ impl ResendAnswer {
 pub(super) async fn resend_one(
     State(api): State<Arc<Api>>,
     caller: Caller<need::DeliveriesResend>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     order: Order<Nothing>,
 ) -> Result<Response, Problem> {
     let number: u64 = id.parse().map_err(|_| unknown(&id))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use baoqiao_domain::difference::{Difference, differences};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::access::{Caller, need};
 use super::page::{Page, cursor};
-use super::parameters::{Parameters, none};
+use super::parameters::{Parameters, Segment, none};
 use super::problem::{Problem, unavailable};
 use crate::ledger::lists::{ConflictRecord, MessageFilter, MessageRecord, StrangerRecord, WholeMessage};
 use crate::ledger::store::Verdict;
@@ -176,7 +176,7 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller<need::MessagesRead>,
-    Path(id): Path<String>,
+    Segment(id): Segment,
     RawQuery(query): RawQuery,
 ) -> Result<Json<MessageDetail>, Problem> {
     none(query.as_deref())?;
@@ -297,7 +297,7 @@ pub(super) async fn strangers(
 pub(super) async fn stranger(
     State(api): State<Arc<Api>>,
     caller: Caller<need::MessagesRead>,
-    Path(number): Path<String>,
+    Segment(number): Segment,
     RawQuery(query): RawQuery,
 ) -> Result<Json<StrangerDetail>, Problem> {
     none(query.as_deref())?;

@@ -120,15 +120,17 @@ fn control_character(tree: &serde_json::Value, path: String) -> Option<String> {
     }
 }
 
+/// What is expected of a text that has one.
+pub(super) const NO_CONTROL_CHARACTERS: &str = "不含控制字符的文本";
+
 /// Whether a text has a control character other than those that texts are laid out with.
-fn has_control_character(text: &str) -> bool {
+pub(super) fn has_control_character(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
 }
 
 /// The problem of a text with a control character.
 fn without_control_characters(path: impl Into<String>) -> Problem {
-    let problem =
-        FieldProblem { path: path.into(), received: None, expected: "不含控制字符的文本".to_owned() };
+    let problem = FieldProblem { path: path.into(), received: None, expected: NO_CONTROL_CHARACTERS.to_owned() };
     Refusal::InvalidFields(vec![problem]).into()
 }
 

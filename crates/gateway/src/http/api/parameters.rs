@@ -3,10 +3,15 @@
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
+use std::sync::Arc;
 
+use axum::extract::{FromRequestParts, Path};
 use baoqiao_domain::refusal::FieldProblem;
+use http::request::Parts;
 use jiff::Timestamp;
 
+use super::Api;
+use super::order::{NO_CONTROL_CHARACTERS, has_control_character};
 use super::problem::{FieldError, Problem};
 
 /// How many rows a page has when the caller does not say.
@@ -14,6 +19,21 @@ const DEFAULT_LIMIT: u64 = 50;
 /// The longest page.
 const LIMIT: RangeInclusive<u64> = 1..=200;
 const EXPECTED_TIME: &str = "RFC 3339 时间，如 2026-01-02T00:00:00+08:00";
+
+/// The part of an address that names something.
+pub(super) struct Segment(pub(super) String);
+
+impl FromRequestParts<Arc<Api>> for Segment {
+    type Rejection = Problem;
+
+    /// What is no UTF-8 names nothing.
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        match Path::<String>::from_request_parts(parts, api).await {
+            Ok(Path(segment)) => Ok(Self(segment)),
+            Err(_) => Err(Problem::not_found("此地址")),
+        }
+    }
+}
 
 /// The parameters of one call. [`finish`](Self::finish) tells what was wrong with them, so nothing is to be done before.
 pub(super) struct Parameters {
@@ -39,6 +59,15 @@ impl Parameters {
         let value = values.next();
         if let Some(again) = values.next() {
             self.note(FieldProblem::wrong(name, again, "只出现一次"));
+        }
+        // No text of the ledger has one, and not every database lets one be asked for.
+        if value.is_some_and(|value| has_control_character(value)) {
+            self.note(FieldProblem {
+                path: name.to_owned(),
+                received: None,
+                expected: NO_CONTROL_CHARACTERS.to_owned(),
+            });
+            return None;
         }
         value.filter(|value| !value.is_empty()).cloned()
     }

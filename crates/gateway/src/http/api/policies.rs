@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ use super::Api;
 use super::access::{Caller, need};
 use super::order::{Order, SURRENDER, Told};
 use super::page::{Page, cursor};
-use super::parameters::{Parameters, none};
+use super::parameters::{Parameters, Segment, none};
 use super::problem::{Problem, unavailable};
 use crate::ledger::lists::{EndingRecord, PolicyFilter, RecoveryFilter, RecoveryRecord};
 use crate::ledger::store::PolicyRecord;
@@ -271,7 +271,7 @@ pub(super) async fn list(
 pub(super) async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller<need::PoliciesRead>,
-    Path(policy_no): Path<String>,
+    Segment(policy_no): Segment,
     RawQuery(query): RawQuery,
 ) -> Result<Json<PolicyDetail>, Problem> {
     none(query.as_deref())?;
@@ -373,7 +373,7 @@ fn surrendered(outcome: &Outcome) -> Option<Value> {
 pub(super) async fn surrender(
     State(api): State<Arc<Api>>,
     caller: Caller<need::PoliciesSurrender>,
-    Path(policy_no): Path<String>,
+    Segment(policy_no): Segment,
     order: Order<SurrenderOrder>,
 ) -> Result<Response, Problem> {
     let asked = &order.content;

@@ -184,6 +184,21 @@ async fn a_conflict_is_told_field_by_field_to_those_who_see_people() {
     assert!(!masked.to_string().contains("李四"));
 }
 
+async fn what_no_database_holds_is_told_as_every_other_mistake(database: Database) {
+    let world = World::on(database);
+    for (path, status, told) in [
+        ("/messages?key=%00", StatusCode::BAD_REQUEST, "key"),
+        ("/policies/%FF", StatusCode::NOT_FOUND, "NOT_FOUND"),
+        ("/policies/%00", StatusCode::NOT_FOUND, "NOT_FOUND"),
+        ("/deliveries/%FF", StatusCode::NOT_FOUND, "NOT_FOUND"),
+    ] {
+        let answer = world.get_as(ALL, path).await;
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.headers["content-type"], "application/problem+json", "{path}");
+        assert!(answer.json().to_string().contains(told), "{path}: {}", answer.json());
+    }
+}
+
 #[tokio::test]
 async fn strangers_are_listed_newest_first_as_far_as_the_ring_reaches() {
     let world = World::new();
@@ -218,4 +233,5 @@ on_both_databases! {
     policies_are_found_by_each_filter,
     recoveries_and_messages_are_found_by_each_filter,
     a_policy_is_told_with_all_that_happened_to_it,
+    what_no_database_holds_is_told_as_every_other_mistake,
 }
