@@ -20,6 +20,7 @@ pub mod retention;
 pub mod sqlite;
 pub mod store;
 pub mod verification;
+mod version;
 
 #[cfg(test)]
 pub(crate) mod fixture;

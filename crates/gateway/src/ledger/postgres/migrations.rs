@@ -6,6 +6,7 @@
 use super::connection::{Connection, Failure, Session};
 use super::rows::known;
 use crate::ledger::store::StoreError;
+use crate::ledger::version::mismatch;
 
 /// Every step, in order; the number of steps is the schema's version. Steps are added, never changed.
 pub(super) const STEPS: &[&str] = &[
@@ -58,7 +59,7 @@ pub(super) fn is_current(connection: &mut Connection) -> Result<(), StoreError> 
     }
     let reason = match found {
         0 => "there is no ledger in this database yet; `baoqiao serve` makes it".to_owned(),
-        _ => format!("the ledger has schema version {found}, this program reads {known}"),
+        _ => mismatch(found, known),
     };
     Err(StoreError { context: "checking the ledger's version", reason })
 }
@@ -77,10 +78,7 @@ pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(),
     })?;
     let found = connection.run(CONTEXT, async |session| version(session).await)?;
     if found > steps.len() {
-        let known = steps.len();
-        let reason =
-            format!("the ledger has schema version {found}, this program knows {known}: it needs a newer baoqiao");
-        return Err(StoreError { context: CONTEXT, reason });
+        return Err(StoreError { context: CONTEXT, reason: mismatch(found, steps.len()) });
     }
     for (index, step) in steps.iter().enumerate().skip(found) {
         connection.transact(CONTEXT, async |session| {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{StoreError, failed};
+use crate::ledger::version::mismatch;
 
 /// Every step, in order; the number of steps is the schema's version. Steps are added, never changed.
 const STEPS: &[&str] = &[
@@ -40,8 +41,7 @@ pub(super) fn is_current(connection: &Connection) -> Result<(), StoreError> {
     if found == known {
         return Ok(());
     }
-    let reason = format!("the ledger has schema version {found}, this program reads {known}");
-    Err(StoreError { context, reason })
+    Err(StoreError { context, reason: mismatch(found, known) })
 }
 
 fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {
@@ -49,10 +49,7 @@ fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError
     let sql = |error: rusqlite::Error| failed(context, &error);
     let found = version(connection).map_err(sql)?;
     if found > steps.len() {
-        let known = steps.len();
-        let reason =
-            format!("the ledger has schema version {found}, this program knows {known}: it needs a newer baoqiao");
-        return Err(StoreError { context, reason });
+        return Err(StoreError { context, reason: mismatch(found, steps.len()) });
     }
     for (index, step) in steps.iter().enumerate().skip(found) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
