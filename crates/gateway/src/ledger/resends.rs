@@ -33,9 +33,10 @@ pub trait ResendLog: Send {
     /// When the database cannot be written.
     fn begin(&mut self, key: &str, row: &ResendRow) -> Result<Option<ResendRow>, StoreError>;
 
-    /// Keeps the answer to it.
+    /// Keeps the answer to it where none is kept yet, and returns the one that is kept: a copy at another gateway may have
+    /// been quicker.
     ///
     /// # Errors
     /// When the database cannot be written.
-    fn finish(&mut self, key: &str, answer: &str) -> Result<(), StoreError>;
+    fn finish(&mut self, key: &str, answer: &str) -> Result<String, StoreError>;
 }

@@ -26,6 +26,7 @@ use serde_json::{Value, json};
 use super::backend::{Backend, Readers};
 use super::fixture::{Database, off_runtime, on_both_databases};
 use super::lists::{Lists, MessageFilter};
+use super::resends::ResendRow;
 use super::store::{Decide, NumberBlock, Reader, Wanted};
 use super::verification::evidence::Evidence;
 use super::*;
@@ -613,9 +614,31 @@ fn an_outcome_reads_back_as_it_was_kept() {
     assert_eq!(serde_json::to_string(&outcome).unwrap(), kept);
 }
 
+/// A copy of an order to send again at another gateway: whoever ends later has the answer of the first.
+async fn of_two_answers_to_one_order_to_send_again_the_first_counts(database: Database) {
+    let vault = database.vault();
+    let log = || database.open(&vault).resends().unwrap();
+    let (mut one, mut other) = (log(), log());
+    let row = ResendRow {
+        fingerprint: baoqiao_domain::idempotency::Fingerprint([7; 32]),
+        content: "{}".to_owned(),
+        asked_by: "core".to_owned(),
+        asked_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        answer: None,
+    };
+    off_runtime(|| {
+        assert_eq!(one.begin("k", &row).unwrap(), None);
+        assert_eq!(other.begin("k", &row).unwrap(), Some(row.clone()), "under way");
+        assert_eq!(other.finish("k", "{\"sent\":2}").unwrap(), "{\"sent\":2}");
+        assert_eq!(one.finish("k", "{\"sent\":1}").unwrap(), "{\"sent\":2}");
+        assert_eq!(one.begin("k", &row).unwrap().unwrap().answer.as_deref(), Some("{\"sent\":2}"));
+    });
+}
+
 on_both_databases! {
     tokio::test(flavor = "multi_thread", worker_threads = 2);
     the_first_answer_is_given_for_ever_also_after_a_restart,
+    of_two_answers_to_one_order_to_send_again_the_first_counts,
     copies_at_the_same_moment_make_one_policy,
     other_content_under_the_key_is_refused_and_both_are_kept,
     another_partner_learns_nothing_of_what_the_first_sent,

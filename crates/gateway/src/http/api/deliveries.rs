@@ -396,9 +396,9 @@ fn carry_out(api: &Api, caller: &str, key: &str, content: &Value, filter: &Filte
         }
     }
     let reply = answer(&ResendAnswer::sent(api.desk.resend(filter)?))?;
-    log.finish(key, &String::from_utf8_lossy(&reply.body))?;
+    let kept = log.finish(key, &String::from_utf8_lossy(&reply.body))?;
     tracing::info!(interface = "api/resend", caller, key, filter = row.content, "deliveries are sent again");
-    Ok(respond(reply))
+    Ok(respond(Reply { body: kept.into_bytes(), ..reply }))
 }
 
 fn conflict(key: &str, first: &ResendRow, second: &ResendRow) -> Problem {

@@ -3,7 +3,7 @@
 use baoqiao_domain::idempotency::Fingerprint;
 
 use super::connection::{Connection, Failure};
-use super::rows::{digest, instant, millis};
+use super::rows::{digest, instant, known, millis};
 use crate::ledger::resends::{ResendLog, ResendRow};
 use crate::ledger::store::StoreError;
 
@@ -35,12 +35,10 @@ impl ResendLog for PostgresResends {
         })
     }
 
-    fn finish(&mut self, key: &str, answer: &str) -> Result<(), StoreError> {
+    fn finish(&mut self, key: &str, answer: &str) -> Result<String, StoreError> {
+        let keep = "UPDATE resends SET answer = coalesce(answer, $2) WHERE key = $1 RETURNING answer";
         self.0.run("keeping what was sent again", async |session| {
-            session
-                .execute("UPDATE resends SET answer = $2 WHERE key = $1 AND answer IS NULL", &[&key, &answer])
-                .await?;
-            Ok(())
+            Ok(known("an order to send again", session.query_opt(keep, &[&key, &answer]).await?)?.try_get(0)?)
         })
     }
 }

@@ -53,10 +53,10 @@ impl ResendLog for SqliteResends {
         begin().map_err(|error| failed("noting an order to send again", &error))
     }
 
-    fn finish(&mut self, key: &str, answer: &str) -> Result<(), StoreError> {
+    fn finish(&mut self, key: &str, answer: &str) -> Result<String, StoreError> {
         let _turn = self.gate.enter();
-        let update = "UPDATE resends SET answer = ? WHERE key = ? AND answer IS NULL";
-        let updated = self.connection.execute(update, [answer, key]);
-        updated.map(|_| ()).map_err(|error| failed("keeping what was sent again", &error))
+        let keep = "UPDATE resends SET answer = coalesce(answer, ?) WHERE key = ? RETURNING answer";
+        let kept = self.connection.query_row(keep, [answer, key], |row| row.get(0));
+        kept.map_err(|error| failed("keeping what was sent again", &error))
     }
 }
