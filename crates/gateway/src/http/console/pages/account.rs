@@ -33,6 +33,7 @@ messages! {
     ELSEWHERE: "您通过统一登录进入，密码不在此处管理。", "You sign in elsewhere; your password is not kept here.";
     DONE: "密码已修改，其他会话已退出。", "Your password was changed, and other sessions were signed out.";
     WRONG: "当前密码不正确，未保存。", "That is not your current password; nothing was saved.";
+    TOO_OFTEN: "失败次数过多，未保存。请过几分钟再试。", "Too many failures; nothing was saved. Please try again in some minutes.";
     WEAK: "新密码太短或太简单，未保存。", "The new password is too short or too simple; nothing was saved.";
 }
 
@@ -43,7 +44,20 @@ const PATH: &str = "/console/account";
 enum Done {
     Changed,
     Wrong,
+    TooOften,
     Weak,
+}
+
+impl Done {
+    /// The page that tells it.
+    fn address(self) -> &'static str {
+        match self {
+            Self::Changed => "/console/account?done=changed",
+            Self::Wrong => "/console/account?done=wrong",
+            Self::TooOften => "/console/account?done=too-often",
+            Self::Weak => "/console/account?done=weak",
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,16 +85,16 @@ async fn change(
     Order { view, content, .. }: Order<need::Viewer, Passwords>,
 ) -> Result<Response, Failure> {
     let user = view.user.clone().ok_or(Failure::SignInFirst)?;
-    let Ok(new) = Password::chosen(content.new, &user.name) else { return Ok(to("/console/account?done=weak")) };
+    let Ok(new) = Password::chosen(content.new, &user.name) else { return Ok(to(Done::Weak.address())) };
     let current = Password::typed(content.current);
     let turn = Arc::clone(&console.signing_in).acquire_owned().await.map_err(|_| Failure::Busy)?;
-    let changed = console
+    let done = console
         .read(move |console| {
             let _turn = turn;
             exchange(console, &view, &user, &current, &new)
         })
         .await?;
-    Ok(to(if changed { "/console/account?done=changed" } else { "/console/account?done=wrong" }))
+    Ok(to(done.address()))
 }
 
 /// Exchanges a password, where the current one is right. A wrong one counts as a failed sign-in does.
@@ -90,14 +104,14 @@ fn exchange(
     user: &SignedIn,
     current: &Password,
     new: &Password,
-) -> Result<bool, Failure> {
+) -> Result<Done, Failure> {
     if console.attempts.refused_until(&user.name, &view.peer, view.now).is_some() {
-        return Err(Failure::Busy);
+        return Ok(Done::TooOften);
     }
     let hash = console.store.user(&user.name)?.and_then(|user| user.password).unwrap_or_default();
     if current.check(&hash) == Checked::Wrong {
         console.attempts.failed(&user.name, &view.peer, view.now);
-        return Ok(false);
+        return Ok(Done::Wrong);
     }
     let hash = new.hash(console.entropy).map_err(|error| Failure::Unavailable(error.to_string()))?;
     let entry = AuditEntry {
@@ -109,7 +123,9 @@ fn exchange(
         reason: String::new(),
         detail: "by the user".to_owned(),
     };
-    Ok(console.store.change_user(&user.name, &UserChange::Password(hash), Some(&user.session), &entry)?)
+    let change = UserChange::Password(hash);
+    let is_changed = console.store.change_user(&user.name, &change, Some(&user.session), &entry)?;
+    Ok(if is_changed { Done::Changed } else { Done::Wrong })
 }
 
 fn page(view: &View, user: &SignedIn, done: Option<Done>) -> Markup {
@@ -119,6 +135,7 @@ fn page(view: &View, user: &SignedIn, done: Option<Done>) -> Markup {
         @match done {
             Some(Done::Changed) => { (notice(Tone::Good, view.t(DONE))) }
             Some(Done::Wrong) => { (notice(Tone::Bad, view.t(WRONG))) }
+            Some(Done::TooOften) => { (notice(Tone::Bad, view.t(TOO_OFTEN))) }
             Some(Done::Weak) => { (notice(Tone::Bad, view.t(WEAK))) }
             None => {}
         }

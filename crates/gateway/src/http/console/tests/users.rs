@@ -1,6 +1,7 @@
 //! Users, accounts and the audit log.
 
 use http::StatusCode;
+use jiff::SignedDuration;
 
 use super::world::{EVIL, PASSWORD, World};
 use crate::console::audit::Action;
@@ -81,6 +82,13 @@ async fn everybody_changes_their_own_password_and_stays_signed_in_here_alone() {
     assert_eq!(wrong.location(), "/console/account?done=wrong");
     let weak = here.post("/console/account", &change(PASSWORD, "short")).await;
     assert_eq!(weak.location(), "/console/account?done=weak");
+    for _ in 0..4 {
+        here.post("/console/account", &change("wrong", "another horse battery")).await;
+    }
+    let slowed = here.post("/console/account", &change(PASSWORD, "another horse battery")).await;
+    assert_eq!(slowed.location(), "/console/account?done=too-often");
+    here.get(slowed.location()).await.says("失败次数过多");
+    world.advance(SignedDuration::from_mins(1));
     let right = here.post("/console/account", &change(PASSWORD, "another horse battery")).await;
     assert_eq!(right.location(), "/console/account?done=changed");
     assert_eq!(here.get("/console/account?done=changed").await.status, StatusCode::OK);
@@ -93,7 +101,7 @@ async fn everybody_changes_their_own_password_and_stays_signed_in_here_alone() {
 async fn the_audit_log_has_pages_and_no_way_to_change_it() {
     let world = World::with_users();
     for _ in 0..60 {
-        world.advance(jiff::SignedDuration::from_mins(61));
+        world.advance(SignedDuration::from_mins(61));
         let mut browser = world.browser();
         browser.get("/console/sign-in").await;
         browser.post("/console/sign-in", &[("name", "viewer"), ("password", "wrong")]).await;
