@@ -1,8 +1,8 @@
 //! Parts of pages that the server keeps up to date, by server-sent events.
 //!
 //! A part is rendered again about once a second and sent where it has changed, so that what is shown is always what the
-//! ledger says, whatever was missed in between. A stream ends after a while: the browser asks again, and whether its session
-//! still counts is asked, too.
+//! ledger says, whatever was missed in between. A stream ends after a while, and the browser asks again; it ends with its
+//! session, too.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::Console;
 use super::failure::Failure;
+use super::view::View;
 use crate::ledger::feed::Waiter;
 
 /// How many parts are kept up to date at once; each costs a query a second.
@@ -47,19 +48,20 @@ impl hyper::body::Body for Parts {
     }
 }
 
-/// The stream of what `render` makes.
+/// The stream of what `render` makes for whoever looks, at each moment.
 ///
 /// # Errors
 /// When too many parts are kept up to date already.
 pub(super) fn live(
     console: &Arc<Console>,
-    render: impl Fn(&Console) -> Result<Markup, Failure> + Clone + Send + Sync + 'static,
+    view: View,
+    render: impl Fn(&Console, &View) -> Result<Markup, Failure> + Clone + Send + Sync + 'static,
 ) -> Result<Response, Failure> {
     let permit = Arc::clone(&console.live).try_acquire_owned().map_err(|_| Failure::Busy)?;
     let (sender, parts) = mpsc::channel(1);
     let console = Arc::clone(console);
     tokio::spawn(async move {
-        keep_up_to_date(&console, &sender, render).await;
+        keep_up_to_date(&console, &view, &sender, render).await;
         drop(permit);
     });
     let mut response = Response::new(Body::new(Parts(parts)));
@@ -70,17 +72,32 @@ pub(super) fn live(
     Ok(response)
 }
 
+/// What `render` makes now; nothing where the session was ended meanwhile.
+fn part(
+    console: &Console,
+    view: View,
+    render: impl Fn(&Console, &View) -> Result<Markup, Failure>,
+) -> Result<Option<Markup>, Failure> {
+    if let Some(user) = &view.user
+        && console.store.session(&user.session)?.is_none()
+    {
+        return Ok(None);
+    }
+    render(console, &View { now: console.clock.now(), ..view }).map(Some)
+}
+
 async fn keep_up_to_date(
     console: &Arc<Console>,
+    view: &View,
     sender: &mpsc::Sender<Bytes>,
-    render: impl Fn(&Console) -> Result<Markup, Failure> + Clone + Send + Sync + 'static,
+    render: impl Fn(&Console, &View) -> Result<Markup, Failure> + Clone + Send + Sync + 'static,
 ) {
     let mut waiter = console.feed.waiter();
     let (started, mut last, mut sent_at) = (Instant::now(), None, Instant::now());
     while started.elapsed() < LASTS {
-        let render = render.clone();
+        let (view, render) = (view.clone(), render.clone());
         // What cannot be read now may be in a moment; the browser asks again.
-        let Ok(part) = console.read(move |console| render(console)).await else { return };
+        let Ok(Some(part)) = console.read(move |console| part(console, view, render)).await else { return };
         let part = part.into_string();
         let news = if last.as_ref() == Some(&part) {
             (sent_at.elapsed() >= SILENCE).then(|| Bytes::from_static(b":\n\n"))

@@ -183,11 +183,7 @@ async fn tail(
     visit: Visit<need::Viewer>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Failure> {
-    let view = visit.view;
-    live(&console, move |console| {
-        let view = View { now: console.clock.now(), ..view.clone() };
-        Ok(lists(&view, &wanted, &find(console, &wanted)?))
-    })
+    live(&console, visit.view, move |console, view| Ok(lists(view, &wanted, &find(console, &wanted)?)))
 }
 
 fn lists(view: &View, wanted: &Wanted, found: &Found) -> Markup {

@@ -145,11 +145,10 @@ async fn tail(
     visit: Visit<need::Viewer>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Failure> {
-    let (filter, view) = (wanted.filter(), visit.view);
-    live(&console, move |console| {
+    let filter = wanted.filter();
+    live(&console, visit.view, move |console, view| {
         let slice = console.lists.messages(&filter, None, ROWS)?;
-        let view = View { now: console.clock.now(), ..view.clone() };
-        Ok(list(&view, &wanted, &slice))
+        Ok(list(view, &wanted, &slice))
     })
 }
 

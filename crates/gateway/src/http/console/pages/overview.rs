@@ -75,8 +75,7 @@ async fn show(State(console): State<Arc<Console>>, visit: Visit<need::Viewer>) -
 }
 
 async fn live_part(State(console): State<Arc<Console>>, visit: Visit<need::Viewer>) -> Result<Response, Failure> {
-    let view = visit.view;
-    live::live(&console, move |console| part(console, &View { now: console.clock.now(), ..view.clone() }))
+    live::live(&console, visit.view, part)
 }
 
 fn part(console: &Console, view: &View) -> Result<Markup, Failure> {

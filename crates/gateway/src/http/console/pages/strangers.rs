@@ -78,11 +78,7 @@ async fn list(
 }
 
 async fn tail(State(console): State<Arc<Console>>, visit: Visit<need::Viewer>) -> Result<Response, Failure> {
-    let view = visit.view;
-    live(&console, move |console| {
-        let view = View { now: console.clock.now(), ..view.clone() };
-        Ok(table(&view, &console.lists.strangers(None, ROWS)?))
-    })
+    live(&console, visit.view, move |console, view| Ok(table(view, &console.lists.strangers(None, ROWS)?)))
 }
 
 fn table(view: &View, slice: &Slice<StrangerRecord, u64>) -> Markup {

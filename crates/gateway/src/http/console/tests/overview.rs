@@ -92,6 +92,21 @@ async fn the_overview_is_sent_anew_when_it_has_changed() {
     assert_eq!(nobody.get("/console/live").await.status, StatusCode::SEE_OTHER);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_up_to_date_ends_with_its_session() {
+    let world = World::with_users();
+    let mut viewer = world.signed_in("viewer").await;
+    let cookies: Vec<String> = viewer.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let request = Request::get("/console/live").header(COOKIE, cookies.join("; ")).body(Body::empty()).unwrap();
+    let mut stream = world.router().oneshot(request).await.unwrap().into_body();
+    assert!(next(&mut stream).await.unwrap().contains("还没有保单"));
+    viewer.get("/console").await;
+    viewer.post("/console/sign-out", &[]).await;
+    world.issue("01", json!({})).await;
+    world.advance(SignedDuration::from_secs(2));
+    assert_eq!(next(&mut stream).await, None, "signed out, one is shown nothing more");
+}
+
 #[tokio::test]
 async fn what_is_told_first_leads_to_a_list_of_just_that() {
     let world = World::with_users();
