@@ -16,6 +16,7 @@ use baoqiao_domain::refusal::{FieldProblem, Refusal};
 
 use super::Api;
 use super::access::{Caller, need};
+use super::misreading::instant;
 use super::order::{AUCTION_STAGE, Order, Told};
 use super::parameters::Segment;
 use super::problem::Problem;
@@ -36,6 +37,7 @@ pub(super) struct StageOrder {
     #[schema(value_type = u8, minimum = 1, maximum = 2)]
     status: AuctionStatus,
     /// 发生时间; the platform is told the second.
+    #[serde(deserialize_with = "instant")]
     #[schema(value_type = String, format = DateTime)]
     time_of_occurrence: Timestamp,
     /// 保险单号.

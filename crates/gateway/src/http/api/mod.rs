@@ -9,6 +9,7 @@ mod auctions;
 mod deliveries;
 mod events;
 mod messages;
+mod misreading;
 mod order;
 mod page;
 mod parameters;

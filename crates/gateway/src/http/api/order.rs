@@ -21,6 +21,7 @@ use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::{Command, Outcome};
 use baoqiao_domain::refusal::{FieldProblem, Refusal};
 
+use super::misreading::misread;
 use super::parameters;
 use super::problem::{Problem, respond, unavailable};
 use super::{Api, BASE};
@@ -86,7 +87,9 @@ fn content<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let content = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() {
+        if error.is_data() && body.trim_ascii_start().starts_with(b"[") {
+            Problem::from(Refusal::Malformed { reason: "应为一个 JSON 对象，不是列表".to_owned() })
+        } else if error.is_data() {
             Problem::from(Refusal::InvalidFields(vec![misread(&path, &error.to_string())]))
         } else {
             Problem::from(Refusal::Malformed {
@@ -132,24 +135,6 @@ pub(super) fn has_control_character(text: &str) -> bool {
 fn without_control_characters(path: impl Into<String>) -> Problem {
     let problem = FieldProblem { path: path.into(), received: None, expected: NO_CONTROL_CHARACTERS.to_owned() };
     Refusal::InvalidFields(vec![problem]).into()
-}
-
-/// What serde says about one field, told as every other refusal is. Of the value that came, only what serde tells: its
-/// type, or a name of the schema's.
-fn misread(path: &str, said: &str) -> FieldProblem {
-    // Whoever is told the field needs no line and column.
-    let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
-    let below = |name: &str| if path == "." { name.to_owned() } else { format!("{path}.{name}") };
-    if let Some(name) = said.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-        return FieldProblem::missing(below(name));
-    }
-    let mut between = [", expected ", " is none of the values of ", " is not "].into_iter();
-    let told = between.find_map(|between| said.split_once(between));
-    let (received, expected) = told.unwrap_or(("无法识别的值", said));
-    let received = received.trim_start_matches("invalid type: ").trim_start_matches("invalid value: ");
-    // A name of our own stands before the values that there are.
-    let expected = expected.split_once(": ").map_or(expected, |(_, values)| values);
-    FieldProblem::wrong(path, received, expected)
 }
 
 /// The call as text, as the traffic record keeps it; without credentials.
@@ -283,6 +268,7 @@ mod tests {
         assert_eq!(told(r#"{"outer": 1}"#)["code"], "INVALID_ARGUMENT");
         assert_eq!(told("{").get("code").unwrap(), "MALFORMED_BODY");
         assert_eq!(told("{} {}")["code"], "MALFORMED_BODY");
+        assert_eq!(told(" [1]")["detail"], "报文无法解析：应为一个 JSON 对象，不是列表");
     }
 
     #[test]
@@ -294,31 +280,5 @@ mod tests {
             assert_eq!(key(&headers(text)), Err(Problem::key_required()), "{text}");
         }
         assert_eq!(key(&HeaderMap::new()), Err(Problem::key_required()));
-    }
-
-    #[test]
-    fn what_serde_says_is_told_by_the_field_and_what_was_expected() {
-        for (path, said, expected) in [
-            (".", "missing field `partner` at line 1 column 2", "partner：缺少，必填"),
-            ("a", "missing field `b` at line 1 column 2", "a.b：缺少，必填"),
-            (
-                "insuranceType",
-                "3 is none of the values of insurance_type: 1（家财险）或 2（履约险） at line 1 column 39",
-                "insuranceType：收到“3”，应为1（家财险）或 2（履约险）",
-            ),
-            (
-                "partner",
-                "invalid type: integer `7`, expected a string at line 1 column 12",
-                "partner：收到“integer `7`”，应为a string",
-            ),
-            (
-                "status",
-                "\"apply\" is not a code of 1 to 64 characters A-Z, 0-9 and _ at line 1 column 1",
-                "status：收到“\"apply\"”，应为a code of 1 to 64 characters A-Z, 0-9 and _",
-            ),
-            ("at", "no idea at line 1 column 1", "at：收到“无法识别的值”，应为no idea"),
-        ] {
-            assert_eq!(misread(path, said).to_string(), expected);
-        }
     }
 }

@@ -18,7 +18,8 @@ use super::problem::{FieldError, Problem};
 const DEFAULT_LIMIT: u64 = 50;
 /// The longest page.
 const LIMIT: RangeInclusive<u64> = 1..=200;
-const EXPECTED_TIME: &str = "RFC 3339 时间，如 2026-01-02T00:00:00+08:00";
+/// What is expected of a time.
+pub(super) const EXPECTED_TIME: &str = "RFC 3339 时间，如 2026-01-02T00:00:00+08:00";
 
 /// The part of an address that names something.
 pub(super) struct Segment(pub(super) String);

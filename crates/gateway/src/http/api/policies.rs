@@ -21,6 +21,7 @@ use baoqiao_domain::surrender::{Surrender, SurrenderStatus, SurrenderType};
 
 use super::Api;
 use super::access::{Caller, need};
+use super::misreading::instant;
 use super::order::{Order, SURRENDER, Told};
 use super::page::{Page, cursor};
 use super::parameters::{Parameters, Segment, none};
@@ -316,12 +317,13 @@ fn timeline(api: &Api, record: &PolicyRecord) -> Result<Vec<TimelineEntry>, Prob
 pub(super) struct SurrenderOrder {
     /// 状态, as agreed with the platform; `APPLY` when absent.
     #[serde(default)]
-    #[schema(value_type = Option<String>, examples("APPLY"))]
+    #[schema(value_type = String, required = false, pattern = "^[A-Z0-9_]{1,64}$", examples("APPLY"))]
     status: SurrenderStatus,
     /// 退保金额.
     #[schema(value_type = Option<String>, examples("12.50"))]
     refund_money: Option<Amount>,
     /// 退保时间; the platform is told the minute.
+    #[serde(deserialize_with = "instant")]
     #[schema(value_type = String, format = DateTime)]
     surrender_time: Timestamp,
     /// 批单号.
@@ -332,7 +334,7 @@ pub(super) struct SurrenderOrder {
     pre_flow_id: Option<String>,
     /// 类型, as agreed with the platform; `USER_SUBMIT` when absent.
     #[serde(rename = "type", default)]
-    #[schema(value_type = Option<String>, examples("USER_SUBMIT"))]
+    #[schema(value_type = String, required = false, pattern = "^[A-Z0-9_]{1,64}$", examples("USER_SUBMIT"))]
     surrender_type: SurrenderType,
 }
 
