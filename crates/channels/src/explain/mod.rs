@@ -87,6 +87,15 @@ impl Explanation {
         Self { steps, signing: Some(signing), letter }
     }
 
+    /// Leaves out every signature, that which came as well: for whoever is told of a request that was never sent, and must
+    /// not send it by other means.
+    pub fn withhold_signatures(&mut self) {
+        let Some(signing) = &mut self.signing else { return };
+        signing.sent = None;
+        signing.computed.clear();
+        signing.left_out.retain(|(_, why)| *why != LeftOut::IsSignature);
+    }
+
     /// Whether the request is believed: every step passed. A step of which nothing is known did not.
     pub fn is_believed(&self) -> bool {
         self.steps.iter().all(|step| step.standing == Standing::Passed)

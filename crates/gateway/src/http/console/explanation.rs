@@ -205,6 +205,9 @@ fn string_to_sign(view: &View, signing: &Signing, content: Content) -> Markup {
 
 /// What is right is told, and never what would be: whoever may look could make calls of their own with it.
 fn signatures(view: &View, signing: &Signing) -> Markup {
+    if signing.sent.is_none() && signing.computed.is_empty() {
+        return Markup::default();
+    }
     let is_right = |secret: &SecretName| matches!(&signing.comparison, Comparison::Right(right) if right == secret);
     html! {
         section {

@@ -305,6 +305,10 @@ async fn an_interface_tells_its_fields_and_is_tried() {
         .await
         .says("校验通过：作为幂等号 010101004178221080402170019 的首次报文会被受理")
         .says("签名正确");
+    let checked = post(fields(body, "check", "", "utf8")).await;
+    let is_sign = |byte: &u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(byte);
+    let signature = checked.text.as_bytes().windows(32).find(|window| window.iter().all(is_sign));
+    assert_eq!(signature, None, "it could be sent by other means, without a reason");
     let wrong = body.replace("\"premium\":\"6.36\"", "\"premium\":\"6,36\"");
     post(fields(&wrong, "check", "", "gbk")).await.says("会被拒绝：INVALID_ARGUMENT").says("6,36");
     post(fields("𬭎", "check", "", "gbk")).await.says("GBK 没有的字符");
