@@ -50,6 +50,28 @@ async fn a_copy_made_under_load_is_whole_and_repeats_no_number_when_it_is_put_in
     assert_eq!(gateway.count("SELECT count(*) FROM events WHERE id > 1073741824"), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_never_takes_the_place_of_the_ledger_or_of_what_is_no_copy() {
+    let mut gateway = Gateway::start();
+    let kept = issue(&gateway, "1").await;
+    let (folder, config) = (gateway.directory().to_owned(), gateway.config());
+    let link = folder.join("by-another-name.db");
+    std::fs::hard_link(folder.join("ledger.db"), &link).unwrap();
+    for (to, why) in [
+        (folder.join("ledger.db"), "is the ledger itself"),
+        (folder.join("ledger.db-wal"), "is the ledger itself"),
+        (link, "is the ledger itself"),
+        (folder.join("keys.toml"), "is no copy of a ledger"),
+    ] {
+        let refused =
+            baoqiao(["backup", "--config", config.to_str().unwrap(), "--to", to.to_str().unwrap(), "--force"]);
+        assert_eq!(refused.status.code(), Some(2), "{}", to.display());
+        assert!(text(&refused.stderr).contains(why), "{}", text(&refused.stderr));
+    }
+    gateway.kill_and_restart();
+    assert_eq!(issue(&gateway, "1").await, kept);
+}
+
 #[test]
 fn a_copy_that_cannot_be_made_leaves_nothing() {
     let gateway = Gateway::start();

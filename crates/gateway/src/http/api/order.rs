@@ -83,13 +83,15 @@ async fn body(api: &Api, body: Body) -> Result<Bytes, Problem> {
 /// The content of a body; no body is an empty object.
 fn content<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
+    // Where a list stands for an object, its values would be taken for fields by their places.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Refusal::Malformed { reason: "应为一个 JSON 对象，不是列表".to_owned() }.into());
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let content = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        if error.is_data() && body.trim_ascii_start().starts_with(b"[") {
-            Problem::from(Refusal::Malformed { reason: "应为一个 JSON 对象，不是列表".to_owned() })
-        } else if error.is_data() {
+        if error.is_data() {
             Problem::from(Refusal::InvalidFields(vec![misread(&path, &error.to_string())]))
         } else {
             Problem::from(Refusal::Malformed {
@@ -268,7 +270,9 @@ mod tests {
         assert_eq!(told(r#"{"outer": 1}"#)["code"], "INVALID_ARGUMENT");
         assert_eq!(told("{").get("code").unwrap(), "MALFORMED_BODY");
         assert_eq!(told("{} {}")["code"], "MALFORMED_BODY");
-        assert_eq!(told(" [1]")["detail"], "报文无法解析：应为一个 JSON 对象，不是列表");
+        for list in [" [1]", r#"[{"count": 1}]"#] {
+            assert_eq!(told(list)["detail"], "报文无法解析：应为一个 JSON 对象，不是列表");
+        }
     }
 
     #[test]

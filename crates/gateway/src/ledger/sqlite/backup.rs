@@ -8,7 +8,8 @@
 //! further on than any gateway gets between two copies.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Read as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -51,8 +52,14 @@ pub fn backup(
     vault: &Vault,
     progress: impl Fn(u64, u64) + Send,
 ) -> Result<u64, StoreError> {
+    if is_of_the_ledger(to, path) {
+        return Err(wrong(format!("{} is the ledger itself; a copy goes to a file of its own", to.display())));
+    }
     if to.exists() && !replace {
         return Err(wrong(format!("{} is there already; --force replaces it", to.display())));
+    }
+    if to.exists() && !is_a_database(to) {
+        return Err(wrong(format!("{} is no copy of a ledger: --force replaces nothing else", to.display())));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let source = Connection::open_with_flags(path, flags).map_err(|error| failed(CONTEXT, &error))?;
@@ -68,6 +75,24 @@ pub fn backup(
     finish(&partial.0, vault)?;
     let bytes = keep(&partial.0, to).map_err(|error| wrong(format!("{}: {error}", to.display())))?;
     Ok(bytes)
+}
+
+/// Whether a file is one of SQLite's, by its first bytes; an empty one is, too.
+fn is_a_database(file: &Path) -> bool {
+    const BEGINNING: &[u8; 16] = b"SQLite format 3\0";
+    let mut beginning = Vec::new();
+    let read = File::open(file).and_then(|file| file.take(16).read_to_end(&mut beginning));
+    read.is_ok() && (beginning.is_empty() || beginning == BEGINNING)
+}
+
+/// Whether a path leads to the ledger's file or to one that SQLite keeps beside it, by whatever name.
+fn is_of_the_ledger(to: &Path, path: &Path) -> bool {
+    let Ok(target) = std::fs::metadata(to) else { return false };
+    ["", "-wal", "-shm"].into_iter().any(|ending| {
+        let mut own = path.as_os_str().to_owned();
+        own.push(ending);
+        std::fs::metadata(own).is_ok_and(|own| (own.dev(), own.ino()) == (target.dev(), target.ino()))
+    })
 }
 
 fn copy(source: &Connection, to: &Path, progress: impl Fn(u64, u64) + Send) -> Result<(), StoreError> {
