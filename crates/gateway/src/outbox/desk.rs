@@ -5,7 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Wake;
 use super::store::{AttemptRecord, Filter, NoticeRecord, OutboxStore, Resent, Skipped};
 use crate::clock::Clock;
+use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
+use crate::statistics::store::Bounded;
+
+/// How many notices an order is carried out for in one transaction: the ledger's own writing waits for as long.
+const CHUNK: usize = 256;
 
 /// Looks into the outbox and gives orders. Every method blocks.
 #[derive(Clone)]
@@ -27,19 +32,40 @@ impl Desk {
         work(store.as_mut())
     }
 
-    /// How many notices are meant.
+    /// How many notices fit among as many as one call looks at, and whether there may be more.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn count(&self, filter: &Filter) -> Result<u64, StoreError> {
-        self.with(|store| store.count(filter))
+    pub fn count(&self, filter: &Filter) -> Result<Bounded, StoreError> {
+        let found = self.with(|store| store.ids(filter))?;
+        Ok(Bounded { count: u64::try_from(found.items.len()).unwrap_or(u64::MAX), or_more: found.next.is_some() })
     }
 
-    /// The newest notices, at most `limit`.
+    /// The numbers of all notices that fit, the lowest first: what an order is about to be given for. Of a filter that fits
+    /// few among many it looks through all of them, one call's share after the other.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn list(&self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+    pub fn matching(&self, filter: &Filter) -> Result<Vec<u64>, StoreError> {
+        let mut place = filter.clone();
+        let mut ids = Vec::new();
+        loop {
+            let found = self.with(|store| store.ids(&place))?;
+            ids.extend(found.items);
+            place.before = found.next;
+            if place.before.is_none() {
+                break;
+            }
+        }
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// The newest notices that fit, at most `limit`, and where to go on.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn list(&self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
         self.with(|store| store.list(filter, limit))
     }
 
@@ -56,19 +82,25 @@ impl Desk {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn show(&self, id: u64) -> Result<Option<(NoticeRecord, Vec<AttemptRecord>)>, StoreError> {
-        let filter = Filter { id: Some(id), ..Filter::default() };
         self.with(|store| {
-            let Some(notice) = store.list(&filter, 1)?.pop() else { return Ok(None) };
+            let Some(notice) = store.notice(id)? else { return Ok(None) };
             Ok(Some((notice, store.attempts(id)?)))
         })
     }
 
-    /// Sends again, whatever became of them before; counted by [`count`](Self::count) beforehand.
+    /// Sends again, whatever became of them before.
     ///
     /// # Errors
     /// When the ledger cannot be written; those done before, stay so.
-    pub fn resend(&self, filter: &Filter) -> Result<Resent, StoreError> {
-        let resent = self.with(|store| store.resend(filter, self.clock.now()));
+    pub fn resend(&self, ids: &[u64]) -> Result<Resent, StoreError> {
+        let now = self.clock.now();
+        let resent = self.with(|store| {
+            let mut sum = Resent::default();
+            for chunk in ids.chunks(CHUNK) {
+                sum = sum + store.resend(chunk, now)?;
+            }
+            Ok(sum)
+        });
         self.wake.ring();
         resent
     }

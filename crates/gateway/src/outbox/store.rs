@@ -4,9 +4,13 @@
 //! most the first is active, that is, has a time at which it is due, and only active ones can be claimed. So it does not
 //! matter how many workers on how many nodes there are.
 
+use std::ops::Add;
+
 use jiff::Timestamp;
 
+use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
+use crate::statistics::store::Bounded;
 use crate::vault::Sealed;
 
 /// A notice to be queued, in the transaction of its cause.
@@ -186,8 +190,6 @@ pub struct Finished {
 /// Which notices are meant; what is `None` does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// That one.
-    pub id: Option<u64>,
     /// Those that stand so.
     pub state: Option<NoticeState>,
     /// Those of that kind.
@@ -196,7 +198,7 @@ pub struct Filter {
     pub subject: Option<String>,
     /// Those of that partner.
     pub partner: Option<String>,
-    /// Those with a number below it, for the next page.
+    /// Those after that one in the list, for the next page.
     pub before: Option<u64>,
 }
 
@@ -231,8 +233,8 @@ pub struct NoticeRecord {
     pub last: Option<(AttemptVerdict, String)>,
     /// The notice of its subject that it waits for.
     pub behind: Option<u64>,
-    /// How many notices of its subject wait for it.
-    pub waiting: u64,
+    /// How many notices of its subject wait for it, where it is the first of them.
+    pub waiting: Bounded,
 }
 
 /// An attempt as people see it.
@@ -263,6 +265,15 @@ pub struct Resent {
     pub waiting: u64,
     /// Under way at this moment already.
     pub under_way: u64,
+}
+
+impl Add for Resent {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (due, waiting) = (self.due + other.due, self.waiting + other.waiting);
+        Self { due, waiting, under_way: self.under_way + other.under_way }
+    }
 }
 
 /// What came of skipping.
@@ -305,19 +316,26 @@ pub trait OutboxStore: Send {
     /// When the database cannot be written; then none was.
     fn bring_forward(&mut self, partner: &str, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// How many notices there are of each state.
+    /// The notices that fit, the newest first, at most `limit`; of PostgreSQL's, those of one subject in the subject's order.
     ///
     /// # Errors
     /// When the database cannot be read.
-    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError>;
+    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError>;
 
-    /// The newest notices, at most `limit`.
+    /// The numbers of the notices that fit, in the order of [`list`](Self::list), among as many as one call looks at.
     ///
     /// # Errors
     /// When the database cannot be read.
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError>;
+    fn ids(&mut self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError>;
+
+    /// One notice.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn notice(&mut self, id: u64) -> Result<Option<NoticeRecord>, StoreError>;
 
     /// The first open notice of each subject that has any, the oldest first, at most `limit`: what its queue stands behind.
+    /// Where they are more than one call looks at, the oldest of some.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -329,11 +347,12 @@ pub trait OutboxStore: Send {
     /// When the database cannot be read.
     fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError>;
 
-    /// Sends again, whatever became of them before, and durably so. Each keeps its place within its subject.
+    /// Sends again, whatever became of them before, and durably so, in one transaction. Each keeps its place within its
+    /// subject; a number that no notice has is passed by.
     ///
     /// # Errors
-    /// When the database cannot be written; what was done before, stays.
-    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError>;
+    /// When the database cannot be written; then none is sent again.
+    fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError>;
 
     /// Passes a notice over for good, so that its subject goes on.
     ///

@@ -21,8 +21,8 @@ use super::order::{Order, REPLAYED};
 use super::page::{Page, cursor};
 use super::parameters::{Parameters, none};
 use super::problem::{Problem, respond, unavailable};
-use crate::ledger::lists::Slice;
 use crate::ledger::resends::ResendRow;
+use crate::ledger::store::StoreError;
 use crate::outbox::store::{AttemptRecord, Filter, NoticeRecord, NoticeState, Resent};
 use crate::vault::Purpose;
 
@@ -70,7 +70,7 @@ pub(super) struct DeliveryView {
     /// The delivery of its subject that it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     behind: Option<u64>,
-    /// How many deliveries of its subject wait for it.
+    /// How many deliveries of its subject wait for it, where it is the first of them; counted up to 1000.
     waiting: u64,
 }
 
@@ -92,7 +92,7 @@ impl DeliveryView {
             last_verdict: last.map(|(verdict, _)| verdict.as_str()),
             last_detail: last.map(|(_, detail)| detail.clone()),
             behind: record.behind,
-            waiting: record.waiting,
+            waiting: record.waiting.count,
         }
     }
 }
@@ -157,7 +157,6 @@ pub(super) async fn list(
 ) -> Result<Json<Page<DeliveryView>>, Problem> {
     let parameters = Parameters::of(query.as_deref());
     let filter = Filter {
-        id: None,
         state: parameters.read("state", STATES, NoticeState::from_name),
         kind: parameters.text("kind"),
         subject: parameters.text("subject"),
@@ -166,16 +165,8 @@ pub(super) async fn list(
     };
     let limit = parameters.limit();
     parameters.finish()?;
-    let slice = api.read(move |api| slice(api, &filter, limit)).await?;
+    let slice = api.read(move |api| Ok(api.desk.list(&filter, limit)?)).await?;
     Ok(Json(Page::of(LIST, slice, |record| DeliveryView::of(&record))))
-}
-
-fn slice(api: &Api, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, Problem> {
-    let mut items = api.desk.list(filter, limit + 1)?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| last.id);
-    Ok(Slice { items, next })
 }
 
 /// Reads one delivery with every attempt at it.
@@ -296,7 +287,8 @@ pub(super) struct ResendAnswer {
 }
 
 impl ResendAnswer {
-    fn counted(matched: u64) -> Self {
+    fn counted(matched: &[u64]) -> Self {
+        let matched = u64::try_from(matched.len()).unwrap_or(u64::MAX);
         Self { dry_run: true, matched, due: 0, waiting: 0, under_way: 0 }
     }
 
@@ -327,12 +319,11 @@ pub(super) async fn resend_one(
 ) -> Result<Response, Problem> {
     let number: u64 = id.parse().map_err(|_| unknown(&id))?;
     let content = serde_json::json!({ "id": number });
-    let filter = Filter { id: Some(number), ..Filter::default() };
     api.carry_out(move |api| {
-        if api.desk.count(&filter)? == 0 {
+        if api.desk.show(number)?.is_none() {
             return Err(unknown(&id));
         }
-        carry_out(api, &caller.name, &order.key, &content, &filter)
+        carry_out(api, &caller.name, &order.key, &content, || Ok(vec![number]))
     })
     .await
 }
@@ -358,10 +349,10 @@ pub(super) async fn resend(
     let filter = order.content.filter()?;
     api.carry_out(move |api| {
         if order.content.dry_run {
-            return answer(&ResendAnswer::counted(api.desk.count(&filter)?)).map(respond);
+            return answer(&ResendAnswer::counted(&api.desk.matching(&filter)?)).map(respond);
         }
         let content = serde_json::to_value(&order.content).map_err(|error| unavailable(&error))?;
-        carry_out(api, &caller.name, &order.key, &content, &filter)
+        carry_out(api, &caller.name, &order.key, &content, || api.desk.matching(&filter))
     })
     .await
 }
@@ -371,8 +362,14 @@ fn answer(answer: &ResendAnswer) -> Result<Reply, Problem> {
     Ok(Reply { status: 200, content_type: "application/json", body })
 }
 
-/// Sends again what the filter fits, once under that key: copies have the first answer.
-fn carry_out(api: &Api, caller: &str, key: &str, content: &Value, filter: &Filter) -> Result<Response, Problem> {
+/// Sends again what is found, once under that key: copies have the first answer.
+fn carry_out(
+    api: &Api,
+    caller: &str,
+    key: &str,
+    content: &Value,
+    find: impl FnOnce() -> Result<Vec<u64>, StoreError>,
+) -> Result<Response, Problem> {
     let text = content.to_string();
     let row = ResendRow {
         // Another caller's order is another order.
@@ -395,7 +392,7 @@ fn carry_out(api: &Api, caller: &str, key: &str, content: &Value, filter: &Filte
             return Ok(response);
         }
     }
-    let reply = answer(&ResendAnswer::sent(api.desk.resend(filter)?))?;
+    let reply = answer(&ResendAnswer::sent(api.desk.resend(&find()?)?))?;
     log.finish(key, &String::from_utf8_lossy(&reply.body))?;
     tracing::info!(interface = "api/resend", caller, key, filter = row.content, "deliveries are sent again");
     Ok(respond(reply))

@@ -15,7 +15,7 @@ use crate::statistics::{Calls, MinuteRow};
 fn bounded(connection: &Connection, query: &str, since: i64, limit: u64) -> rusqlite::Result<Bounded> {
     let query = format!("SELECT count(*) FROM ({query} LIMIT ?2)");
     let found: u64 = connection.prepare_cached(&query)?.query_row(params![since, limit + 1], |row| row.get(0))?;
-    Ok(Bounded { count: found.min(limit), or_more: found > limit })
+    Ok(Bounded::of(found, limit))
 }
 
 fn backlog(connection: &Connection, limit: u64) -> rusqlite::Result<Backlog> {
@@ -24,7 +24,7 @@ fn backlog(connection: &Connection, limit: u64) -> rusqlite::Result<Backlog> {
     let (found, oldest): (u64, _) =
         connection.prepare_cached(query)?.query_row([limit + 1], |row| Ok((row.get(0)?, optional_instant(row, 1)?)))?;
     Ok(Backlog {
-        pending: Bounded { count: found.min(limit), or_more: found > limit },
+        pending: Bounded::of(found, limit),
         oldest,
         dead: bounded(connection, "SELECT 1 FROM notices WHERE state = 'dead' AND id > ?1", 0, limit)?,
     })

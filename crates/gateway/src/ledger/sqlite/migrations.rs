@@ -20,6 +20,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0012_people_runs.sql"),
     include_str!("migrations/0013_ended.sql"),
     include_str!("migrations/0014_closed_runs.sql"),
+    include_str!("migrations/0015_skipped.sql"),
 ];
 
 /// Brings the schema up to date.

@@ -56,7 +56,7 @@ async fn a_queue_stands_behind_its_first_open_notice(database: Database) {
     world.expect_open(3);
     let mut store = world.store();
     let heads = |store: &mut Box<dyn OutboxStore>| -> Vec<(String, NoticeState, u64)> {
-        store.queues(10).unwrap().into_iter().map(|head| (head.subject, head.state, head.waiting)).collect()
+        store.queues(10).unwrap().into_iter().map(|head| (head.subject, head.state, head.waiting.count)).collect()
     };
     let head = |subject: &str, state, waiting| (subject.to_owned(), state, waiting);
     let (pending, dead) = (NoticeState::Pending, NoticeState::Dead);
@@ -90,13 +90,6 @@ async fn an_idle_outbox_is_one_step_in_an_empty_index() {
     assert!(plan(first).contains("notices_open (subject=?)"), "{}", plan(first));
     let active = "SELECT id FROM notices WHERE subject = 'a' AND due_ms IS NOT NULL";
     assert!(plan(active).contains("one_notice_of_a_subject_is_active (subject=?)"), "{}", plan(active));
-    let dead = "SELECT n.id FROM notices n WHERE +n.kind = 'k' AND n.state = 'dead' ORDER BY n.id";
-    assert!(plan(dead).contains("notices_dead"), "{}", plan(dead));
-    let pending = "SELECT n.id FROM notices n WHERE n.id IN (SELECT o.id FROM notices o WHERE o.state IN ('pending', 'dead')) \
-                   AND n.state = 'pending' ORDER BY n.id DESC LIMIT 9";
-    assert!(plan(pending).contains("notices_open"), "{}", plan(pending));
-    let of_a_kind = "SELECT n.id FROM notices n WHERE n.kind = 'k' ORDER BY n.id DESC LIMIT 9";
-    assert!(plan(of_a_kind).contains("notices_by_kind"), "{}", plan(of_a_kind));
 }
 
 #[derive(Debug, Clone)]
@@ -164,7 +157,7 @@ fn play(database: Database, steps: &[Step], check_every: usize) {
             }
             Step::Queue(_) | Step::Finish(..) => {}
             Step::Resend(id) => {
-                store.resend(&super::id(world.nth(*id)), at(now)).unwrap();
+                store.resend(&[world.nth(*id)], at(now)).unwrap();
             }
             Step::Skip(id) => {
                 store.skip(world.nth(*id), at(now)).unwrap();

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::*;
+use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
 use crate::outbox::store::{AttemptRecord, NoticeRecord, NoticeRow, OutboxStore, Turn, Turned};
 use crate::outbox::{Tools, Worker};
@@ -126,12 +127,16 @@ impl OutboxStore for Fallible {
         self.inner.bring_forward(partner, now, limit)
     }
 
-    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
-        self.inner.count(filter)
+    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
+        self.inner.list(filter, limit)
     }
 
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        self.inner.list(filter, limit)
+    fn ids(&mut self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
+        self.inner.ids(filter)
+    }
+
+    fn notice(&mut self, id: u64) -> Result<Option<NoticeRecord>, StoreError> {
+        self.inner.notice(id)
     }
 
     fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
@@ -142,8 +147,8 @@ impl OutboxStore for Fallible {
         self.inner.attempts(id)
     }
 
-    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError> {
-        self.inner.resend(filter, now)
+    fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {
+        self.inner.resend(ids, now)
     }
 
     fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {

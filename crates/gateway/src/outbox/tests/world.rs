@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::ledger::backend::Backend;
 use crate::ledger::fixture::{Database, off_runtime};
+use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
 use crate::outbox::store::{
     AttemptRecord, Filter, NoticeRecord, NoticeRow, NoticeState, OutboxStore, Resent, Skipped, Turn, Turned,
@@ -307,14 +308,12 @@ impl World {
     }
 
     pub(super) fn count(&self, state: NoticeState) -> u64 {
-        self.store().count(&Filter { state: Some(state), ..Filter::default() }).unwrap()
+        self.desk().count(&Filter { state: Some(state), ..Filter::default() }).unwrap().count
     }
 
     /// The number of the notice that was queued as the `nth`, from 1; 0, which none has, where there is no such.
     pub(super) fn nth(&self, nth: usize) -> u64 {
-        let mut ids: Vec<u64> =
-            self.store().list(&Filter::default(), 10_000).unwrap().iter().map(|notice| notice.id).collect();
-        ids.sort_unstable();
+        let ids = self.desk().matching(&Filter::default()).unwrap();
         ids.get(nth - 1).copied().unwrap_or(0)
     }
 
@@ -344,12 +343,16 @@ impl OutboxStore for OffRuntime {
         off_runtime(|| self.0.bring_forward(partner, now, limit))
     }
 
-    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
-        off_runtime(|| self.0.count(filter))
+    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
+        off_runtime(|| self.0.list(filter, limit))
     }
 
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        off_runtime(|| self.0.list(filter, limit))
+    fn ids(&mut self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
+        off_runtime(|| self.0.ids(filter))
+    }
+
+    fn notice(&mut self, id: u64) -> Result<Option<NoticeRecord>, StoreError> {
+        off_runtime(|| self.0.notice(id))
     }
 
     fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
@@ -360,8 +363,8 @@ impl OutboxStore for OffRuntime {
         off_runtime(|| self.0.attempts(id))
     }
 
-    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError> {
-        off_runtime(|| self.0.resend(filter, now))
+    fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {
+        off_runtime(|| self.0.resend(ids, now))
     }
 
     fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {

@@ -121,7 +121,7 @@ struct World {
     clock: Arc<TestClock>,
     /// Gives events their places, where the ledger itself does not.
     sequencer: Option<Mutex<Sequencer>>,
-    _database: Database,
+    database: Database,
 }
 
 impl World {
@@ -164,7 +164,7 @@ impl World {
             limits: ApiLimits { body_bytes: 4_096, body_timeout: Duration::from_mins(1), deadline: DEADLINE },
         }));
         let router = router(Arc::clone(&api));
-        Self { router, api, meter, ledger, _committer: committer, feed, vault, clock, sequencer, _database: database }
+        Self { router, api, meter, ledger, _committer: committer, feed, vault, clock, sequencer, database }
     }
 
     fn advance_ms(&self, ms: i64) {

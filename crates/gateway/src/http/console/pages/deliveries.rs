@@ -26,6 +26,8 @@ use crate::http::console::order::Order;
 use crate::http::console::parts::{self, Tone, chip, notice, reason};
 use crate::http::console::sign_in::to;
 use crate::http::console::view::View;
+use crate::http::console::words::bounded;
+use crate::ledger::lists::Slice;
 use crate::outbox::store::{Filter, NoticeRecord, NoticeState};
 
 messages! {
@@ -56,6 +58,8 @@ messages! {
     CLEAR: "清空", "Clear";
     EMPTY: "没有符合条件的通知", "No notice fits";
     EMPTY_HINT: "放宽筛选条件，或清空后重新查看。", "Widen the filter, or clear it.";
+    NONE_HERE: "这一段里没有符合条件的通知", "None of these notices fits";
+    NONE_HERE_HINT: "一次只查看一部分通知，请继续看更早的。", "Only so many are looked at a time: go on to the older ones.";
     RESEND_ALL: "重发符合条件的…", "Resend what fits…";
     RESEND_TITLE: "重发多条通知", "Resend notices";
     RESEND_COUNT: "符合条件的通知共 {} 条。", "{} notices fit.";
@@ -94,7 +98,6 @@ fn text(given: Option<&String>) -> Option<String> {
 impl Wanted {
     fn filter(&self) -> Filter {
         Filter {
-            id: None,
             state: self.state.as_deref().and_then(NoticeState::from_name),
             kind: text(self.kind.as_ref()),
             subject: text(self.subject.as_ref()),
@@ -140,10 +143,7 @@ struct Found {
 fn find(console: &Console, wanted: &Wanted) -> Result<Found, Failure> {
     let is_first = wanted.before.is_none() && !wanted.is_narrowed();
     let queues = if is_first { console.desk.queues(QUEUES_SHOWN)? } else { Vec::new() };
-    let mut notices = console.desk.list(&wanted.filter(), ROWS + 1)?;
-    let more = notices.len() > ROWS;
-    notices.truncate(ROWS);
-    let next = notices.last().filter(|_| more).map(|last| last.id);
+    let Slice { items: notices, next } = console.desk.list(&wanted.filter(), ROWS)?;
     Ok(Found { queues, notices, next })
 }
 
@@ -205,7 +205,8 @@ fn lists(view: &View, wanted: &Wanted, found: &Found) -> Markup {
             h2 { (view.t(ALL)) }
         }
         @if found.notices.is_empty() {
-            (parts::empty(Icon::Send, view.t(EMPTY), &html! { (view.t(EMPTY_HINT)) }))
+            @let (title, hint) = if older.is_some() { (NONE_HERE, NONE_HERE_HINT) } else { (EMPTY, EMPTY_HINT) };
+            (parts::empty(Icon::Send, view.t(title), &html! { (view.t(hint)) }))
         } @else { (table(view, view.t(ALL), &found.notices)) }
         (parts::older(view, older.as_deref()))
     }
@@ -266,7 +267,7 @@ pub(super) fn standing(view: &View, notice: &NoticeRecord) -> Markup {
         @else if let Some(due) = notice.due_at.filter(|due| *due > view.now) {
             " " span.muted { (view.t(DUE)) " " (parts::short_time(due, view.now)) }
         }
-        @if notice.waiting > 0 { " " (chip(Tone::Warn, &view.with(WAITING, &[&notice.waiting]))) }
+        @if notice.waiting.count > 0 { " " (chip(Tone::Warn, &view.with(WAITING, &[&bounded(notice.waiting)]))) }
     }
 }
 
@@ -326,7 +327,7 @@ async fn asking(console: &Arc<Console>, view: &View, wanted: Wanted, said: Optio
     let wanted = Wanted { before: None, ..wanted };
     let filter = wanted.filter();
     let count = if wanted.is_narrowed() {
-        Some(console.read(move |console| Ok(console.desk.count(&filter)?)).await?)
+        Some(console.read(move |console| Ok(console.desk.matching(&filter)?.len())).await?)
     } else {
         None
     };
@@ -348,7 +349,7 @@ async fn asking(console: &Arc<Console>, view: &View, wanted: Wanted, said: Optio
     Ok(layout::page(view, Some(Place::Deliveries), view.t(RESEND_TITLE), &content))
 }
 
-fn confirmation(view: &View, wanted: &Wanted, count: u64) -> Markup {
+fn confirmation(view: &View, wanted: &Wanted, count: usize) -> Markup {
     let form = html! {
         p.muted { (view.t(RESEND_HINT)) }
         form.narrow-form method="post" action="/console/deliveries/resend" {
@@ -373,7 +374,7 @@ struct Resend {
     subject: Option<String>,
     partner: Option<String>,
     /// How many fitted when it was asked.
-    count: u64,
+    count: usize,
     reason: String,
 }
 
@@ -395,13 +396,13 @@ async fn resend(
     let entry = AuditEntry { detail: count.to_string(), ..view.does(Action::NoticesResent, subject.join(" "), reason) };
     let done = console
         .read(move |console| {
-            let now = console.desk.count(&filter)?;
+            let found = console.desk.matching(&filter)?;
             // What was asked about is what is done: a filter that meanwhile fits more is asked about again.
-            if now > count {
-                return Ok(Err(now));
+            if found.len() > count {
+                return Ok(Err(found.len()));
             }
             console.store.record(&entry)?;
-            Ok(Ok(console.desk.resend(&filter)?))
+            Ok(Ok(console.desk.resend(&found)?))
         })
         .await?;
     match done {

@@ -198,8 +198,7 @@ async fn resend(
     let author = view.clone();
     act(&console, id, content, move |console, id, reason| {
         console.store.record(&author.does(Action::NoticesResent, format!("notice:{id}"), reason))?;
-        let filter = crate::outbox::store::Filter { id: Some(id), ..Default::default() };
-        let resent = console.desk.resend(&filter)?;
+        let resent = console.desk.resend(&[id])?;
         Ok(if resent.under_way > 0 { Done::UnderWay } else { Done::Resent })
     })
     .await

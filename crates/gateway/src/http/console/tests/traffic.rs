@@ -251,6 +251,20 @@ async fn channels_show_what_is_configured_and_no_secret() {
 }
 
 #[tokio::test]
+async fn what_waits_is_counted_up_to_a_bound_and_what_is_ordered_exactly() {
+    let world = World::with_users();
+    let add = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20001) \
+               INSERT INTO notices (subject, kind, partner, content, created_ms) \
+               SELECT 'policy:P', 'surrender-sync', 'alibaba', x'00', 1 FROM n";
+    world.ledger_file().execute(add, []).unwrap();
+    let mut operator = world.signed_in("operator").await;
+    operator.get("/console/channels").await.says(">20,000+</a>");
+    let none = operator.get("/console/deliveries?state=delivered&partner=alibaba").await;
+    none.says("这一段里没有符合条件的通知").says("rel=\"next\"");
+    operator.get("/console/deliveries/resend?state=pending").await.says("符合条件的通知共 20001 条");
+}
+
+#[tokio::test]
 async fn an_interface_tells_its_fields_and_is_tried() {
     let world = World::with_users();
     let address = "/console/channels/qimen/policy-issuing";

@@ -542,7 +542,8 @@ impl World {
         (entry.user, entry.action, entry.detail)
     }
 
-    fn ledger_file(&self) -> rusqlite::Connection {
+    /// The ledger, behind its back.
+    pub(super) fn ledger_file(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.directory.path().join("ledger.db")).unwrap()
     }
 
