@@ -236,6 +236,17 @@ fn notices_are_found_through_an_index_and_come_out_sorted() {
 }
 
 #[test]
+fn attempts_that_are_forgotten_next_are_found_through_an_index() {
+    let Some(database) = ledger() else { return };
+    database.add_notices(1, 5_000, "'policy:' || i", ("surrender-sync", "alibaba", "delivered"));
+    let explain = format!("EXPLAIN {}", super::retention::FIND);
+    let steps =
+        connection(&database).run("test", async |session| session.query_once(&explain, &[&5_i64, &9_i64]).await);
+    let plan = steps.unwrap().iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n");
+    assert!(plan.contains("Index Scan using notices_with_attempts") && !plan.contains("Sort"), "{plan}");
+}
+
+#[test]
 fn what_lost_a_race_is_begun_again_and_what_is_wrong_is_not() {
     let Some(database) = ledger() else { return };
     let mut connection = connection(&database);

@@ -20,11 +20,11 @@ fn record_columns() -> String {
          n.due_ms, n.lease_owner IS NOT NULL, n.attempts, n.closed_ms, a.verdict, a.detail, \
          iif(n.state = 'pending' AND n.due_ms IS NULL, (SELECT coalesce( \
            (SELECT b.id FROM notices b WHERE b.subject = n.subject AND b.due_ms IS NOT NULL), \
-           (SELECT b.id FROM notices b WHERE b.subject = n.subject AND b.state IN ('pending', 'dead') \
-            ORDER BY b.id LIMIT 1))), NULL), \
+           (SELECT b.id FROM notices b INDEXED BY notices_open WHERE b.subject = n.subject \
+              AND b.state IN ('pending', 'dead') ORDER BY b.id LIMIT 1))), NULL), \
          iif(n.state = 'dead' OR n.due_ms IS NOT NULL, (SELECT count(*) FROM ( \
-           SELECT 1 FROM notices w WHERE w.subject = n.subject AND w.state IN ('pending', 'dead') \
-             AND w.state = 'pending' AND w.due_ms IS NULL AND w.id > n.id LIMIT {MAX_WAITING} + 1)), 0)"
+           SELECT 1 FROM notices w INDEXED BY notices_open WHERE w.subject = n.subject \
+             AND w.state IN ('pending', 'dead') AND w.state = 'pending' AND w.due_ms IS NULL AND w.id > n.id LIMIT {MAX_WAITING} + 1)), 0)"
     )
 }
 
@@ -38,8 +38,8 @@ fn heads() -> String {
          UNION ALL SELECT d.id FROM ( \
            SELECT id, subject FROM notices WHERE state = 'dead' ORDER BY id LIMIT {MAX_EXAMINED}) d \
          WHERE NOT EXISTS (SELECT 1 FROM notices b WHERE b.subject = d.subject AND b.due_ms IS NOT NULL) \
-           AND NOT EXISTS (SELECT 1 FROM notices b WHERE b.subject = d.subject AND b.state IN ('pending', 'dead') \
-             AND b.id < d.id)"
+           AND NOT EXISTS (SELECT 1 FROM notices b INDEXED BY notices_open WHERE b.subject = d.subject \
+             AND b.state IN ('pending', 'dead') AND b.id < d.id)"
     )
 }
 
@@ -72,7 +72,11 @@ fn query(walk: Walk, filter: &Filter) -> (String, Vec<Value>) {
     let (index, term, name) = match walk {
         Walk::Dead => ("INDEXED BY notices_dead", "n.state = 'dead' AND", None),
         Walk::Skipped => ("INDEXED BY notices_skipped", "n.state = 'skipped' AND", None),
-        Walk::Open => ("", "n.id IN (SELECT o.id FROM notices o WHERE o.state IN ('pending', 'dead')) AND", None),
+        Walk::Open => (
+            "",
+            "n.id IN (SELECT o.id FROM notices o INDEXED BY notices_open WHERE o.state IN ('pending', 'dead')) AND",
+            None,
+        ),
         Walk::OpenOfSubject => {
             let open = "n.subject = ? AND n.state IN ('pending', 'dead') AND";
             ("INDEXED BY notices_open", open, filter.subject.as_ref())
@@ -89,7 +93,7 @@ fn query(walk: Walk, filter: &Filter) -> (String, Vec<Value>) {
 }
 
 fn open_are_few(connection: &Connection) -> rusqlite::Result<bool> {
-    let query = "SELECT count(*) FROM (SELECT 1 FROM notices WHERE state IN ('pending', 'dead') LIMIT ?)";
+    let query = "SELECT count(*) FROM (SELECT 1 FROM notices INDEXED BY notices_open WHERE state IN ('pending', 'dead') LIMIT ?)";
     let found: usize = connection.prepare_cached(query)?.query_row([MAX_EXAMINED + 1], |row| row.get(0))?;
     Ok(found <= MAX_EXAMINED)
 }

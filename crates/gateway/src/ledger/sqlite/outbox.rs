@@ -107,11 +107,15 @@ pub(super) fn synchronous(connection: &Connection, full: bool) -> rusqlite::Resu
     connection.pragma_update(None, "synchronous", if full { "full" } else { "normal" })
 }
 
+// Where a statement names the index of the open notices, SQLite may take it to be no better than that of all notices of a
+// subject, and of an endpoint that are millions.
+
 /// Queues a notice: active at once where no open one of its subject is before it.
 pub(super) fn queue(transaction: &Transaction<'_>, row: &NoticeRow, at: Timestamp) -> rusqlite::Result<()> {
     let insert = "INSERT INTO notices (subject, kind, partner, content, cause_message_id, created_ms, due_ms) \
                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, iif(EXISTS ( \
-                    SELECT 1 FROM notices WHERE subject = ?1 AND state IN ('pending', 'dead')), NULL, ?6)";
+                    SELECT 1 FROM notices INDEXED BY notices_open WHERE subject = ?1 AND state IN ('pending', 'dead')), \
+                    NULL, ?6)";
     transaction.prepare_cached(insert)?.execute(params![
         row.subject,
         row.kind,
@@ -125,7 +129,7 @@ pub(super) fn queue(transaction: &Transaction<'_>, row: &NoticeRow, at: Timestam
 
 /// Makes the first open notice of a subject its active one, unless another is under way or the first is dead.
 fn advance(transaction: &Transaction<'_>, subject: &str, at: Timestamp) -> rusqlite::Result<()> {
-    let first = "SELECT id, state = 'pending', due_ms IS NOT NULL FROM notices \
+    let first = "SELECT id, state = 'pending', due_ms IS NOT NULL FROM notices INDEXED BY notices_open \
                  WHERE subject = ? AND state IN ('pending', 'dead') ORDER BY id LIMIT 1";
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let first: Option<(u64, bool, bool)> =
@@ -156,7 +160,8 @@ fn advance(transaction: &Transaction<'_>, subject: &str, at: Timestamp) -> rusql
 
 /// Whether one of these attempts closes a notice that another of its subject waits for.
 fn lets_another_go(connection: &Connection, finished: &[Finished]) -> rusqlite::Result<bool> {
-    let query = "SELECT EXISTS (SELECT 1 FROM notices d JOIN notices w ON w.subject = d.subject AND w.id <> d.id \
+    let query = "SELECT EXISTS (SELECT 1 FROM notices d JOIN notices w INDEXED BY notices_open \
+                   ON w.subject = d.subject AND w.id <> d.id \
                  WHERE d.id = ? AND w.state IN ('pending', 'dead'))";
     let mut statement = connection.prepare_cached(query)?;
     for done in finished.iter().filter(|done| done.next == Next::Delivered) {
