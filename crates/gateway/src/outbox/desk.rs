@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Wake;
-use super::store::{AttemptRecord, Filter, NoticeRecord, OutboxStore, Resent, Skipped};
+use super::store::{AttemptRecord, Filter, NoticeRecord, NoticeState, OutboxStore, Resent, Skipped};
 use crate::clock::Clock;
 use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
@@ -61,6 +61,25 @@ impl Desk {
         Ok(ids)
     }
 
+    /// As [`matching`](Self::matching), of those that can be skipped: the pending and the dead.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn open(&self, filter: &Filter) -> Result<Vec<u64>, StoreError> {
+        let of = |state| self.matching(&Filter { state: Some(state), ..filter.clone() });
+        match filter.state {
+            Some(state @ (NoticeState::Pending | NoticeState::Dead)) => of(state),
+            Some(NoticeState::Delivered | NoticeState::Skipped) => Ok(Vec::new()),
+            None => {
+                let mut ids = [of(NoticeState::Pending)?, of(NoticeState::Dead)?].concat();
+                // One that was given up between the two looks is in both.
+                ids.sort_unstable();
+                ids.dedup();
+                Ok(ids)
+            }
+        }
+    }
+
     /// The newest notices that fit, at most `limit`, and where to go on.
     ///
     /// # Errors
@@ -105,12 +124,22 @@ impl Desk {
         resent
     }
 
-    /// Passes a notice over for good, so that its subject goes on.
+    /// Passes notices over for good, so that their subjects go on. Those that are under way are left.
     ///
     /// # Errors
-    /// When the ledger cannot be written.
-    pub fn skip(&self, id: u64) -> Result<Skipped, StoreError> {
-        let skipped = self.with(|store| store.skip(id, self.clock.now()));
+    /// When the ledger cannot be written; those done before, stay so.
+    pub fn skip(&self, ids: &[u64]) -> Result<Skipped, StoreError> {
+        let now = self.clock.now();
+        let mut last_first = ids.to_vec();
+        // While the first of a subject stands, none of those behind it is sent before its turn to be skipped has come.
+        last_first.sort_unstable_by(|one, other| other.cmp(one));
+        let skipped = self.with(|store| {
+            let mut sum = Skipped::default();
+            for chunk in last_first.chunks(CHUNK) {
+                sum = sum + store.skip(chunk, now)?;
+            }
+            Ok(sum)
+        });
         self.wake.ring();
         skipped
     }

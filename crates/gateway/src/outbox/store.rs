@@ -277,16 +277,23 @@ impl Add for Resent {
 }
 
 /// What came of skipping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Skipped {
-    /// It is passed over, and its subject goes on.
-    Skipped,
-    /// It is under way at this moment.
-    UnderWay,
-    /// It was delivered or skipped before.
-    Closed,
-    /// There is no such notice.
-    Unknown,
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Passed over; their subjects go on.
+    pub skipped: u64,
+    /// Under way at this moment, and not passed over.
+    pub under_way: u64,
+    /// Delivered or skipped before.
+    pub closed: u64,
+}
+
+impl Add for Skipped {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (skipped, under_way) = (self.skipped + other.skipped, self.under_way + other.under_way);
+        Self { skipped, under_way, closed: self.closed + other.closed }
+    }
 }
 
 /// The outbox in a database; one thread owns it.
@@ -354,9 +361,10 @@ pub trait OutboxStore: Send {
     /// When the database cannot be written; then none is sent again.
     fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError>;
 
-    /// Passes a notice over for good, so that its subject goes on.
+    /// Passes notices over for good, in the order that is given and in one transaction, so that their subjects go on; a number
+    /// that no notice has is passed by.
     ///
     /// # Errors
-    /// When the database cannot be written.
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError>;
+    /// When the database cannot be written; then none is.
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError>;
 }

@@ -287,20 +287,20 @@ async fn resend_one(session: &Session, id: u64, now: Timestamp, resent: &mut Res
     Ok(())
 }
 
-async fn skip_one(session: &Session, id: u64, now: Timestamp) -> Result<Skipped, Failure> {
-    lock_queues_of(session, &[id]).await?;
+async fn skip_one(session: &Session, id: u64, now: Timestamp, sum: &mut Skipped) -> Result<(), Failure> {
     match standing(session, id).await? {
-        None => Ok(Skipped::Unknown),
-        Some(Standing { leased: true, .. }) => Ok(Skipped::UnderWay),
-        Some(Standing { state: NoticeState::Delivered | NoticeState::Skipped, .. }) => Ok(Skipped::Closed),
+        None => {}
+        Some(Standing { leased: true, .. }) => sum.under_way += 1,
+        Some(Standing { state: NoticeState::Delivered | NoticeState::Skipped, .. }) => sum.closed += 1,
         Some(Standing { subject, .. }) => {
             let skip = "UPDATE notices SET state = 'skipped', due_ms = NULL, closed_ms = $3 \
                         WHERE bucket = $1 AND id = $2";
             session.execute(skip, &[&bucket_of(id), &big(id), &millis(now)]).await?;
             advance(session, &HashSet::from([(bucket_of(id), subject)]), now).await?;
-            Ok(Skipped::Skipped)
+            sum.skipped += 1;
         }
     }
+    Ok(())
 }
 
 /// What a person has asked for is on the disk before it is said to be done, and what lets a notice go before that goes.
@@ -402,10 +402,15 @@ impl OutboxStore for PostgresOutbox {
         })
     }
 
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
-        self.connection.transact("skipping a notice", async |session| {
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError> {
+        self.connection.transact("skipping notices", async |session| {
             session.batch(SYNCED).await?;
-            skip_one(session, id, now).await
+            lock_queues_of(session, ids).await?;
+            let mut sum = Skipped::default();
+            for id in ids {
+                skip_one(session, *id, now, &mut sum).await?;
+            }
+            Ok(sum)
         })
     }
 }

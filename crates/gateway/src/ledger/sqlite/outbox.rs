@@ -332,18 +332,19 @@ fn resend_one(transaction: &Transaction<'_>, id: u64, now: Timestamp, resent: &m
     Ok(())
 }
 
-fn skip_one(transaction: &Transaction<'_>, id: u64, now: Timestamp) -> rusqlite::Result<Skipped> {
+fn skip_one(transaction: &Transaction<'_>, id: u64, now: Timestamp, sum: &mut Skipped) -> rusqlite::Result<()> {
     match standing(transaction, id)? {
-        None => Ok(Skipped::Unknown),
-        Some(Standing { leased: true, .. }) => Ok(Skipped::UnderWay),
-        Some(Standing { state: NoticeState::Delivered | NoticeState::Skipped, .. }) => Ok(Skipped::Closed),
+        None => {}
+        Some(Standing { leased: true, .. }) => sum.under_way += 1,
+        Some(Standing { state: NoticeState::Delivered | NoticeState::Skipped, .. }) => sum.closed += 1,
         Some(Standing { subject, .. }) => {
             let skip = "UPDATE notices SET state = 'skipped', due_ms = NULL, closed_ms = ? WHERE id = ?";
             transaction.prepare_cached(skip)?.execute(params![millis(now), id])?;
             advance(transaction, &subject, now)?;
-            Ok(Skipped::Skipped)
+            sum.skipped += 1;
         }
     }
+    Ok(())
 }
 
 impl OutboxStore for SqliteOutbox {
@@ -413,7 +414,11 @@ impl OutboxStore for SqliteOutbox {
         })
     }
 
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
-        self.write_synced("skipping a notice", |transaction| skip_one(transaction, id, now))
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError> {
+        self.write_synced("skipping notices", |transaction| {
+            let mut sum = Skipped::default();
+            ids.iter().try_for_each(|id| skip_one(transaction, *id, now, &mut sum))?;
+            Ok(sum)
+        })
     }
 }

@@ -79,12 +79,35 @@ async fn a_skipped_dead_letter_lets_its_subject_go_on(database: Database) {
     let world = World::new(database, |call, _| Reaction::Answer(if call.mark == 1 { "no" } else { "ok" }));
     world.queue([("a", 1), ("a", 2)]);
     world.run_for(MINUTE).await;
-    assert_eq!(world.desk().skip(9).unwrap(), Skipped::Unknown);
-    assert_eq!(world.desk().skip(world.nth(1)).unwrap(), Skipped::Skipped);
-    assert_eq!(world.desk().skip(world.nth(1)).unwrap(), Skipped::Closed);
+    assert_eq!(world.desk().skip(&[9]).unwrap(), Skipped::default());
+    assert_eq!(world.desk().skip(&[world.nth(1)]).unwrap(), Skipped { skipped: 1, ..Skipped::default() });
+    assert_eq!(world.desk().skip(&[world.nth(1)]).unwrap(), Skipped { closed: 1, ..Skipped::default() });
     world.run_for(MINUTE).await;
     assert_eq!(world.sent("a"), [1, 2]);
     assert_eq!(world.notice(1).state, NoticeState::Skipped);
+}
+
+async fn the_queue_of_an_endpoint_that_is_gone_is_cleared(database: Database) {
+    let mut world =
+        World::new(database, |call, _| if call.mark == 2 { Reaction::Hang } else { Reaction::Answer("no") });
+    world.lanes.push(lane("gone", 1_000));
+    let rows: Vec<_> = (1..=600).map(|mark| world.row("gone", ["a", "b"][(mark % 2) as usize], mark)).collect();
+    world.store().queue(&rows, world.clock.now()).unwrap();
+    world.queue([("c", 3)]);
+    let worker = tokio::spawn(world.worker().run(std::future::pending()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let gone = Filter { partner: Some("gone".to_owned()), ..Filter::default() };
+    let found = world.desk().open(&gone).unwrap();
+    assert_eq!(found.len(), 600, "one is dead, one under way, the others wait");
+    let expected = Skipped { skipped: 599, under_way: 1, closed: 0 };
+    assert_eq!(world.desk().skip(&found).unwrap(), expected);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((world.sent("a"), world.sent("b")), (vec![2], vec![1]), "nothing was sent in between");
+    assert_eq!((world.count(NoticeState::Dead), world.count(NoticeState::Pending)), (1, 1), "others are left");
+    let delivered = Filter { state: Some(NoticeState::Delivered), ..gone };
+    assert!(world.desk().open(&delivered).unwrap().is_empty());
+    worker.abort();
+    world.expect_open(2);
 }
 
 async fn a_resend_of_something_delivered_is_sent_again(database: Database) {
@@ -236,6 +259,7 @@ on_both_databases! {
     a_sleeping_worker_is_woken_and_one_that_nobody_wakes_looks_again,
     a_dead_letter_blocks_its_subject_alone_and_says_so,
     a_skipped_dead_letter_lets_its_subject_go_on,
+    the_queue_of_an_endpoint_that_is_gone_is_cleared,
     a_resend_of_something_delivered_is_sent_again,
     a_resend_waits_for_what_is_under_way_on_its_subject,
     two_workers_never_have_one_subject_under_way_at_once,

@@ -66,7 +66,7 @@ async fn a_queue_stands_behind_its_first_open_notice(database: Database) {
     finish(&mut store, "one", 1, &claimed[1], Next::Delivered);
     assert_eq!(heads(&mut store), [head("a", dead, 2), head("c", pending, 0)]);
     assert_eq!(store.queues(1).unwrap().len(), 1, "the oldest first");
-    store.skip(claimed[0].id, at(2)).unwrap();
+    store.skip(&[claimed[0].id], at(2)).unwrap();
     assert_eq!(heads(&mut store), [head("a", pending, 1), head("c", pending, 0)]);
 }
 
@@ -161,7 +161,7 @@ fn play(database: Database, steps: &[Step], check_every: usize) {
                 store.resend(&[world.nth(*id)], at(now)).unwrap();
             }
             Step::Skip(id) => {
-                store.skip(world.nth(*id), at(now)).unwrap();
+                store.skip(&[world.nth(*id)], at(now)).unwrap();
             }
             Step::Pass(seconds) => now += seconds,
         }

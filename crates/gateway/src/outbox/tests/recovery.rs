@@ -151,8 +151,8 @@ impl OutboxStore for Fallible {
         self.inner.resend(ids, now)
     }
 
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
-        self.inner.skip(id, now)
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError> {
+        self.inner.skip(ids, now)
     }
 }
 

@@ -367,8 +367,8 @@ impl OutboxStore for OffRuntime {
         off_runtime(|| self.0.resend(ids, now))
     }
 
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
-        off_runtime(|| self.0.skip(id, now))
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError> {
+        off_runtime(|| self.0.skip(ids, now))
     }
 }
 
