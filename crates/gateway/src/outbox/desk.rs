@@ -1,9 +1,10 @@
 //! The people's side of the outbox: look, send again, skip.
 
+use std::ops::Add;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Wake;
-use super::store::{AttemptRecord, Filter, NoticeRecord, NoticeState, OutboxStore, Resent, Skipped};
+use super::store::{AttemptRecord, Filter, NoticeRecord, NoticeState, Notices, OutboxStore, Resent, Skipped};
 use crate::clock::Clock;
 use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
@@ -12,24 +13,41 @@ use crate::statistics::store::Bounded;
 /// How many notices an order is carried out for in one transaction: the ledger's own writing waits for as long.
 const CHUNK: usize = 256;
 
-/// Looks into the outbox and gives orders. Every method blocks.
+/// The writing side, which orders take in turn, a piece at a time.
+struct Orders {
+    /// Held by the one who is next. A mutex goes to whoever asks at the right moment, and that is whoever has just left it:
+    /// an order of many pieces would let nobody in between them.
+    next: Mutex<()>,
+    store: Mutex<Box<dyn OutboxStore>>,
+}
+
+impl Orders {
+    fn new(store: Box<dyn OutboxStore>) -> Self {
+        Self { next: Mutex::default(), store: Mutex::new(store) }
+    }
+
+    fn piece<T>(&self, work: impl FnOnce(&mut dyn OutboxStore) -> T) -> T {
+        // A panic of another holder leaves a connection whose transaction was rolled back.
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(next);
+        work(store.as_mut())
+    }
+}
+
+/// Looks into the outbox and gives orders. Every method blocks; looking waits for no order.
 #[derive(Clone)]
 pub struct Desk {
-    store: Arc<Mutex<Box<dyn OutboxStore>>>,
+    notices: Arc<dyn Notices>,
+    orders: Arc<Orders>,
     wake: Wake,
     clock: Arc<dyn Clock>,
 }
 
 impl Desk {
-    /// A desk over a store of its own.
-    pub fn new(store: Box<dyn OutboxStore>, wake: Wake, clock: Arc<dyn Clock>) -> Self {
-        Self { store: Arc::new(Mutex::new(store)), wake, clock }
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut dyn OutboxStore) -> T) -> T {
-        // A panic of another holder leaves a connection whose transaction was rolled back.
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        work(store.as_mut())
+    /// A desk that looks through `notices`, and gives its orders to a store of its own.
+    pub fn new(store: Box<dyn OutboxStore>, notices: Arc<dyn Notices>, wake: Wake, clock: Arc<dyn Clock>) -> Self {
+        Self { notices, orders: Arc::new(Orders::new(store)), wake, clock }
     }
 
     /// How many notices fit among as many as one call looks at, and whether there may be more.
@@ -37,7 +55,7 @@ impl Desk {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn count(&self, filter: &Filter) -> Result<Bounded, StoreError> {
-        let found = self.with(|store| store.ids(filter))?;
+        let found = self.notices.ids(filter)?;
         Ok(Bounded { count: u64::try_from(found.items.len()).unwrap_or(u64::MAX), or_more: found.next.is_some() })
     }
 
@@ -50,7 +68,7 @@ impl Desk {
         let mut place = filter.clone();
         let mut ids = Vec::new();
         loop {
-            let found = self.with(|store| store.ids(&place))?;
+            let found = self.notices.ids(&place)?;
             ids.extend(found.items);
             place.before = found.next;
             if place.before.is_none() {
@@ -85,7 +103,7 @@ impl Desk {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn list(&self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
-        self.with(|store| store.list(filter, limit))
+        self.notices.list(filter, limit)
     }
 
     /// The first open notice of each subject that has any, the oldest first, at most `limit`.
@@ -93,7 +111,7 @@ impl Desk {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn queues(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        self.with(|store| store.queues(limit))
+        self.notices.queues(limit)
     }
 
     /// A notice with all attempts at it.
@@ -101,10 +119,7 @@ impl Desk {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn show(&self, id: u64) -> Result<Option<(NoticeRecord, Vec<AttemptRecord>)>, StoreError> {
-        self.with(|store| {
-            let Some(notice) = store.notice(id)? else { return Ok(None) };
-            Ok(Some((notice, store.attempts(id)?)))
-        })
+        self.notices.show(id)
     }
 
     /// Sends again, whatever became of them before.
@@ -113,13 +128,7 @@ impl Desk {
     /// When the ledger cannot be written; those done before, stay so.
     pub fn resend(&self, ids: &[u64]) -> Result<Resent, StoreError> {
         let now = self.clock.now();
-        let resent = self.with(|store| {
-            let mut sum = Resent::default();
-            for chunk in ids.chunks(CHUNK) {
-                sum = sum + store.resend(chunk, now)?;
-            }
-            Ok(sum)
-        });
+        let resent = self.in_pieces(ids, |store, piece| store.resend(piece, now));
         self.wake.ring();
         resent
     }
@@ -133,14 +142,27 @@ impl Desk {
         let mut last_first = ids.to_vec();
         // While the first of a subject stands, none of those behind it is sent before its turn to be skipped has come.
         last_first.sort_unstable_by(|one, other| other.cmp(one));
-        let skipped = self.with(|store| {
-            let mut sum = Skipped::default();
-            for chunk in last_first.chunks(CHUNK) {
-                sum = sum + store.skip(chunk, now)?;
-            }
-            Ok(sum)
-        });
+        let skipped = self.in_pieces(&last_first, |store, piece| store.skip(piece, now));
         self.wake.ring();
         skipped
+    }
+
+    /// Does the work for a piece of the notices after the other; other orders go in between.
+    fn in_pieces<T: Default + Add<Output = T>>(
+        &self,
+        ids: &[u64],
+        mut work: impl FnMut(&mut dyn OutboxStore, &[u64]) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut sum = T::default();
+        for piece in ids.chunks(CHUNK) {
+            sum = sum + self.orders.piece(|store| work(store, piece))?;
+        }
+        Ok(sum)
+    }
+
+    /// Whether an order waits for another.
+    #[cfg(test)]
+    pub(super) fn has_one_waiting(&self) -> bool {
+        self.orders.next.try_lock().is_err()
     }
 }

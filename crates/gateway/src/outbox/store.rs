@@ -296,7 +296,35 @@ impl Add for Skipped {
     }
 }
 
-/// The outbox in a database; one thread owns it.
+/// The outbox as people look through it, for any number of threads.
+pub trait Notices: Send + Sync {
+    /// The notices that fit, the newest first, at most `limit`; of PostgreSQL's, those of one subject in the subject's order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn list(&self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError>;
+
+    /// The numbers of the notices that fit, in the order of [`list`](Self::list), among as many as one call looks at.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn ids(&self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError>;
+
+    /// One notice with the attempts at it, the first one first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn show(&self, id: u64) -> Result<Option<(NoticeRecord, Vec<AttemptRecord>)>, StoreError>;
+
+    /// The first open notice of each subject that has any, the oldest first, at most `limit`: what its queue stands behind.
+    /// Where they are more than one call looks at, the oldest of some.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn queues(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError>;
+}
+
+/// The outbox in a database, as it is written; one thread owns it.
 pub trait OutboxStore: Send {
     /// Queues notices that no batch of the ledger brings about, durably.
     ///
@@ -322,37 +350,6 @@ pub trait OutboxStore: Send {
     /// # Errors
     /// When the database cannot be written; then none was.
     fn bring_forward(&mut self, partner: &str, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
-
-    /// The notices that fit, the newest first, at most `limit`; of PostgreSQL's, those of one subject in the subject's order.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError>;
-
-    /// The numbers of the notices that fit, in the order of [`list`](Self::list), among as many as one call looks at.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    fn ids(&mut self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError>;
-
-    /// One notice.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    fn notice(&mut self, id: u64) -> Result<Option<NoticeRecord>, StoreError>;
-
-    /// The first open notice of each subject that has any, the oldest first, at most `limit`: what its queue stands behind.
-    /// Where they are more than one call looks at, the oldest of some.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError>;
-
-    /// The attempts at a notice, the first one first.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError>;
 
     /// Sends again, whatever became of them before, and durably so, in one transaction. Each keeps its place within its
     /// subject; a number that no notice has is passed by.

@@ -5,11 +5,13 @@ use tokio_postgres::Row;
 use super::connection::{Failure, Parameter, Session};
 use super::lists::List;
 use super::outbox::queue_bucket;
+use super::reader::PostgresReader;
 use super::rows::{big, bucket_of, instant, known, number, optional_instant, optional_number, sealed};
 use super::sequencer::FEED_BUCKET;
 use crate::ledger::lists::{MAX_EXAMINED, Slice};
 use crate::ledger::notice_lists::{MAX_WAITING, Walk};
-use crate::outbox::store::{AttemptRecord, AttemptVerdict, Filter, NoticeRecord, NoticeState};
+use crate::ledger::store::StoreError;
+use crate::outbox::store::{AttemptRecord, AttemptVerdict, Filter, NoticeRecord, NoticeState, Notices};
 use crate::statistics::store::Bounded;
 use crate::vault::Sealed;
 
@@ -182,32 +184,22 @@ async fn open_are_few(session: &Session) -> Result<bool, Failure> {
     Ok(found <= limit)
 }
 
-/// The numbers of the newest notices that fit, of as many as one call looks at.
-pub(super) async fn ids(session: &Session, filter: &Filter) -> Result<Slice<u64, u64>, Failure> {
-    let read = |row: &Row| number(row, 0).map(|id| (id, id));
-    Wanted::new(session, filter).await?.slice(session, ("x.id", ""), MAX_EXAMINED, read).await
-}
-
 /// The newest notices that fit.
-pub(super) async fn list(
-    session: &Session,
-    filter: &Filter,
-    limit: usize,
-) -> Result<Slice<NoticeRecord, u64>, Failure> {
+async fn list(session: &Session, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, Failure> {
     let joined = format!("JOIN notices n ON n.bucket = x.bucket AND n.id = x.id {LAST_ATTEMPT}");
     let read = |row: &Row| notice_record(row).map(|record| (record.id, record));
     Wanted::new(session, filter).await?.slice(session, (&record_columns(), &joined), limit, read).await
 }
 
 /// One notice.
-pub(super) async fn notice(session: &Session, id: u64) -> Result<Option<NoticeRecord>, Failure> {
+async fn notice(session: &Session, id: u64) -> Result<Option<NoticeRecord>, Failure> {
     let query = format!("SELECT {} FROM notices n {LAST_ATTEMPT} WHERE n.bucket = $1 AND n.id = $2", record_columns());
     let rows = session.query_once(&query, &[&bucket_of(id), &big(id)]).await?;
     rows.first().map(notice_record).transpose()
 }
 
 /// The first open notice of each subject, the oldest first.
-pub(super) async fn queues(session: &Session, limit: usize) -> Result<Vec<NoticeRecord>, Failure> {
+async fn queues(session: &Session, limit: usize) -> Result<Vec<NoticeRecord>, Failure> {
     let query = format!(
         "SELECT {} FROM (SELECT h.bucket, h.id FROM ({}) h ORDER BY h.id LIMIT {limit}) h \
          JOIN notices n ON n.bucket = h.bucket AND n.id = h.id {LAST_ATTEMPT} ORDER BY n.id",
@@ -218,7 +210,7 @@ pub(super) async fn queues(session: &Session, limit: usize) -> Result<Vec<Notice
 }
 
 /// The attempts at a notice.
-pub(super) async fn attempts(session: &Session, id: u64) -> Result<Vec<AttemptRecord>, Failure> {
+async fn attempts(session: &Session, id: u64) -> Result<Vec<AttemptRecord>, Failure> {
     let query = "SELECT number, started_ms, duration_ms, verdict, detail, response, late FROM attempts \
                  WHERE bucket = $1 AND notice_id = $2 ORDER BY number";
     let read = |row: &Row| {
@@ -233,4 +225,28 @@ pub(super) async fn attempts(session: &Session, id: u64) -> Result<Vec<AttemptRe
         })
     };
     session.query(query, &[&bucket_of(id), &big(id)]).await?.iter().map(read).collect()
+}
+
+impl Notices for PostgresReader {
+    fn list(&self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
+        self.0.read("listing notices", async |session| list(session, filter, limit).await)
+    }
+
+    fn ids(&self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
+        let read = |row: &Row| number(row, 0).map(|id| (id, id));
+        self.0.read("counting notices", async |session| {
+            Wanted::new(session, filter).await?.slice(session, ("x.id", ""), MAX_EXAMINED, read).await
+        })
+    }
+
+    fn show(&self, id: u64) -> Result<Option<(NoticeRecord, Vec<AttemptRecord>)>, StoreError> {
+        self.0.read("reading a notice", async |session| {
+            let Some(record) = notice(session, id).await? else { return Ok(None) };
+            Ok(Some((record, attempts(session, id).await?)))
+        })
+    }
+
+    fn queues(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        self.0.read("reading queues", async |session| queues(session, limit).await)
+    }
 }

@@ -13,15 +13,13 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::connection::{Connection, Failure, Parameter, Session};
+use super::notices;
 use super::rows::{big, bucket_number, bucket_of, instant, known, millis, number, optional_instant, sealed};
 use super::settings::Settings;
 use super::writer::{bulk, set_numbers_aside};
-use super::{notice_lists, notices};
-use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
 use crate::outbox::store::{
-    AttemptRecord, AttemptVerdict, Claimed, Filter, Finished, Next, NoticeRecord, NoticeRow, NoticeState, OutboxStore,
-    Resent, Skipped, Turn, Turned, Want,
+    AttemptVerdict, Claimed, Finished, Next, NoticeRow, NoticeState, OutboxStore, Resent, Skipped, Turn, Turned, Want,
 };
 use crate::vault::Sealed;
 
@@ -367,27 +365,6 @@ impl OutboxStore for PostgresOutbox {
             let updated = session.execute(update, &[&buckets, &ids, &millis(now)]).await?;
             Ok(usize::try_from(updated).unwrap_or(usize::MAX))
         })
-    }
-
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
-        let list = async |session: &Session| notice_lists::list(session, filter, limit).await;
-        self.connection.run("reading notices", list)
-    }
-
-    fn ids(&mut self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
-        self.connection.run("counting notices", async |session| notice_lists::ids(session, filter).await)
-    }
-
-    fn notice(&mut self, id: u64) -> Result<Option<NoticeRecord>, StoreError> {
-        self.connection.run("reading a notice", async |session| notice_lists::notice(session, id).await)
-    }
-
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        self.connection.run("reading queues", async |session| notice_lists::queues(session, limit).await)
-    }
-
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
-        self.connection.run("reading attempts", async |session| notice_lists::attempts(session, id).await)
     }
 
     fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {

@@ -5,10 +5,12 @@ use rusqlite::{Connection, Row};
 
 use super::lists::{Share, fits, integer, optional_instant, slice};
 use super::none_if_no_row;
+use super::reader::SqliteReader;
 use super::rows::{instant, known};
 use crate::ledger::lists::{MAX_EXAMINED, Slice};
 use crate::ledger::notice_lists::{MAX_WAITING, Walk};
-use crate::outbox::store::{AttemptRecord, AttemptVerdict, Filter, NoticeRecord, NoticeState};
+use crate::ledger::store::StoreError;
+use crate::outbox::store::{AttemptRecord, AttemptVerdict, Filter, NoticeRecord, NoticeState, Notices};
 use crate::statistics::store::Bounded;
 use crate::vault::Sealed;
 
@@ -115,17 +117,8 @@ fn numbers(connection: &Connection, filter: &Filter, share: Share) -> rusqlite::
     })
 }
 
-/// The numbers of the newest notices that fit, of as many as one call looks at.
-pub(super) fn ids(connection: &Connection, filter: &Filter) -> rusqlite::Result<Slice<u64, u64>> {
-    numbers(connection, filter, Share::of(MAX_EXAMINED))
-}
-
 /// The newest notices that fit.
-pub(super) fn list(
-    connection: &Connection,
-    filter: &Filter,
-    limit: usize,
-) -> rusqlite::Result<Slice<NoticeRecord, u64>> {
+fn list(connection: &Connection, filter: &Filter, limit: usize) -> rusqlite::Result<Slice<NoticeRecord, u64>> {
     // One moment for what is looked for and what is read of it.
     let transaction = connection.unchecked_transaction()?;
     let found = numbers(&transaction, filter, Share::of(limit))?;
@@ -134,14 +127,14 @@ pub(super) fn list(
 }
 
 /// One notice.
-pub(super) fn notice(connection: &Connection, id: u64) -> rusqlite::Result<Option<NoticeRecord>> {
+fn notice(connection: &Connection, id: u64) -> rusqlite::Result<Option<NoticeRecord>> {
     let query = format!("SELECT {} FROM notices n {LAST_ATTEMPT} WHERE n.id = ?", record_columns());
     let value = integer(id);
     connection.prepare_cached(&query)?.query_row([value], notice_record).map(Some).or_else(none_if_no_row)
 }
 
 /// The first open notice of each subject, the oldest first.
-pub(super) fn queues(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<NoticeRecord>> {
+fn queues(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<NoticeRecord>> {
     let query = format!(
         "SELECT {} FROM notices n {LAST_ATTEMPT} \
          WHERE n.id IN (SELECT id FROM ({}) ORDER BY id LIMIT ?) ORDER BY n.id",
@@ -152,7 +145,7 @@ pub(super) fn queues(connection: &Connection, limit: usize) -> rusqlite::Result<
 }
 
 /// The attempts at a notice.
-pub(super) fn attempts(connection: &Connection, id: u64) -> rusqlite::Result<Vec<AttemptRecord>> {
+fn attempts(connection: &Connection, id: u64) -> rusqlite::Result<Vec<AttemptRecord>> {
     let query = "SELECT number, started_ms, duration_ms, verdict, detail, response, late FROM attempts \
                  WHERE notice_id = ? ORDER BY number";
     let read = |row: &Row<'_>| {
@@ -167,6 +160,28 @@ pub(super) fn attempts(connection: &Connection, id: u64) -> rusqlite::Result<Vec
         })
     };
     connection.prepare_cached(query)?.query_map([integer(id)], read)?.collect()
+}
+
+impl Notices for SqliteReader {
+    fn list(&self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
+        self.read("listing notices", |connection| list(connection, filter, limit))
+    }
+
+    fn ids(&self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
+        self.read("counting notices", |connection| numbers(connection, filter, Share::of(MAX_EXAMINED)))
+    }
+
+    fn show(&self, id: u64) -> Result<Option<(NoticeRecord, Vec<AttemptRecord>)>, StoreError> {
+        self.read("reading a notice", |connection| {
+            let transaction = connection.unchecked_transaction()?;
+            let Some(record) = notice(&transaction, id)? else { return Ok(None) };
+            Ok(Some((record, attempts(&transaction, id)?)))
+        })
+    }
+
+    fn queues(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        self.read("reading queues", |connection| queues(connection, limit))
+    }
 }
 
 #[cfg(test)]

@@ -16,12 +16,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::rows::{instant, known, millis};
-use super::{connect, failed, none_if_no_row, notice_lists};
-use crate::ledger::lists::Slice;
+use super::{connect, failed, none_if_no_row};
 use crate::ledger::store::StoreError;
 use crate::outbox::store::{
-    AttemptRecord, AttemptVerdict, Claimed, Filter, Finished, Next, NoticeRecord, NoticeRow, NoticeState, OutboxStore,
-    Resent, Skipped, Turn, Turned, Want,
+    AttemptVerdict, Claimed, Finished, Next, NoticeRow, NoticeState, OutboxStore, Resent, Skipped, Turn, Turned, Want,
 };
 use crate::vault::Sealed;
 
@@ -383,27 +381,6 @@ impl OutboxStore for SqliteOutbox {
         self.write("making notices due", |transaction| {
             transaction.prepare_cached(update)?.execute(params![partner, millis(now), limit])
         })
-    }
-
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
-        let found = notice_lists::list(&self.connection, filter, limit);
-        found.map_err(|error| failed("reading notices", &error))
-    }
-
-    fn ids(&mut self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
-        notice_lists::ids(&self.connection, filter).map_err(|error| failed("counting notices", &error))
-    }
-
-    fn notice(&mut self, id: u64) -> Result<Option<NoticeRecord>, StoreError> {
-        notice_lists::notice(&self.connection, id).map_err(|error| failed("reading a notice", &error))
-    }
-
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        notice_lists::queues(&self.connection, limit).map_err(|error| failed("reading queues", &error))
-    }
-
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
-        notice_lists::attempts(&self.connection, id).map_err(|error| failed("reading attempts", &error))
     }
 
     fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {

@@ -1,5 +1,6 @@
 //! The outbox as a whole, over SQLite, in time that leaps.
 
+mod desk;
 mod durability;
 mod queue;
 mod recovery;

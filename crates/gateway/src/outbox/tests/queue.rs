@@ -55,19 +55,25 @@ async fn a_queue_stands_behind_its_first_open_notice(database: Database) {
     world.queue([("a", 1), ("b", 1), ("a", 2), ("c", 1), ("a", 3)]);
     world.expect_open(3);
     let mut store = world.store();
-    let heads = |store: &mut Box<dyn OutboxStore>| -> Vec<(String, NoticeState, u64)> {
-        store.queues(10).unwrap().into_iter().map(|head| (head.subject, head.state, head.waiting.count)).collect()
+    let heads = || -> Vec<(String, NoticeState, u64)> {
+        world
+            .notices()
+            .queues(10)
+            .unwrap()
+            .into_iter()
+            .map(|head| (head.subject, head.state, head.waiting.count))
+            .collect()
     };
     let head = |subject: &str, state, waiting| (subject.to_owned(), state, waiting);
     let (pending, dead) = (NoticeState::Pending, NoticeState::Dead);
-    assert_eq!(heads(&mut store), [head("a", pending, 2), head("b", pending, 0), head("c", pending, 0)]);
+    assert_eq!(heads(), [head("a", pending, 2), head("b", pending, 0), head("c", pending, 0)]);
     let claimed = claim(&mut store, "one", 0, 10).claimed;
     finish(&mut store, "one", 1, &claimed[0], Next::Dead);
     finish(&mut store, "one", 1, &claimed[1], Next::Delivered);
-    assert_eq!(heads(&mut store), [head("a", dead, 2), head("c", pending, 0)]);
-    assert_eq!(store.queues(1).unwrap().len(), 1, "the oldest first");
+    assert_eq!(heads(), [head("a", dead, 2), head("c", pending, 0)]);
+    assert_eq!(world.notices().queues(1).unwrap().len(), 1, "the oldest first");
     store.skip(&[claimed[0].id], at(2)).unwrap();
-    assert_eq!(heads(&mut store), [head("a", pending, 1), head("c", pending, 0)]);
+    assert_eq!(heads(), [head("a", pending, 1), head("c", pending, 0)]);
 }
 
 #[tokio::test(start_paused = true)]

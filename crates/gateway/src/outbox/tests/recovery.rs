@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use jiff::Timestamp;
 
 use super::*;
-use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
-use crate::outbox::store::{AttemptRecord, NoticeRecord, NoticeRow, OutboxStore, Turn, Turned};
+use crate::outbox::store::{NoticeRow, OutboxStore, Turn, Turned};
 use crate::outbox::{Tools, Worker};
 use world::TestClock;
 
@@ -125,26 +124,6 @@ impl OutboxStore for Fallible {
 
     fn bring_forward(&mut self, partner: &str, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.inner.bring_forward(partner, now, limit)
-    }
-
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
-        self.inner.list(filter, limit)
-    }
-
-    fn ids(&mut self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
-        self.inner.ids(filter)
-    }
-
-    fn notice(&mut self, id: u64) -> Result<Option<NoticeRecord>, StoreError> {
-        self.inner.notice(id)
-    }
-
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        self.inner.queues(limit)
-    }
-
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
-        self.inner.attempts(id)
     }
 
     fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {

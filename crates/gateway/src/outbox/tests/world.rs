@@ -24,7 +24,7 @@ use crate::ledger::fixture::{Database, off_runtime};
 use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
 use crate::outbox::store::{
-    AttemptRecord, Filter, NoticeRecord, NoticeRow, NoticeState, OutboxStore, Resent, Skipped, Turn, Turned,
+    AttemptRecord, Filter, NoticeRecord, NoticeRow, NoticeState, Notices, OutboxStore, Resent, Skipped, Turn, Turned,
 };
 use crate::outbox::{Backoff, Desk, LaneConfig, Policy, Sending, Tools, Transport, Wake, Worker};
 use crate::vault::tests::vault;
@@ -245,7 +245,11 @@ impl World {
     }
 
     pub(super) fn desk(&self) -> Desk {
-        Desk::new(self.store(), self.wake.clone(), Arc::new(self.clock.clone()))
+        Desk::new(self.store(), self.notices(), self.wake.clone(), Arc::new(self.clock.clone()))
+    }
+
+    pub(super) fn notices(&self) -> Arc<dyn Notices> {
+        Arc::new(OffRuntime(self.backend.readers().notices))
     }
 
     pub(super) fn tools(&self) -> Tools {
@@ -324,9 +328,9 @@ impl World {
 }
 
 /// A store that may be used where asynchronous work is driven.
-struct OffRuntime(Box<dyn OutboxStore>);
+struct OffRuntime<S>(S);
 
-impl OutboxStore for OffRuntime {
+impl OutboxStore for OffRuntime<Box<dyn OutboxStore>> {
     fn queue(&mut self, rows: &[NoticeRow], at: Timestamp) -> Result<(), StoreError> {
         off_runtime(|| self.0.queue(rows, at))
     }
@@ -343,32 +347,30 @@ impl OutboxStore for OffRuntime {
         off_runtime(|| self.0.bring_forward(partner, now, limit))
     }
 
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
-        off_runtime(|| self.0.list(filter, limit))
-    }
-
-    fn ids(&mut self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
-        off_runtime(|| self.0.ids(filter))
-    }
-
-    fn notice(&mut self, id: u64) -> Result<Option<NoticeRecord>, StoreError> {
-        off_runtime(|| self.0.notice(id))
-    }
-
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        off_runtime(|| self.0.queues(limit))
-    }
-
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
-        off_runtime(|| self.0.attempts(id))
-    }
-
     fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {
         off_runtime(|| self.0.resend(ids, now))
     }
 
     fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError> {
         off_runtime(|| self.0.skip(ids, now))
+    }
+}
+
+impl Notices for OffRuntime<Arc<dyn Notices>> {
+    fn list(&self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
+        off_runtime(|| self.0.list(filter, limit))
+    }
+
+    fn ids(&self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
+        off_runtime(|| self.0.ids(filter))
+    }
+
+    fn show(&self, id: u64) -> Result<Option<(NoticeRecord, Vec<AttemptRecord>)>, StoreError> {
+        off_runtime(|| self.0.show(id))
+    }
+
+    fn queues(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        off_runtime(|| self.0.queues(limit))
     }
 }
 

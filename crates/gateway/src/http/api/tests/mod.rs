@@ -132,7 +132,7 @@ impl World {
     fn on(database: Database) -> Self {
         let vault = Arc::new(database.vault());
         let mut backend = database.open(&vault);
-        let Readers { reader, lists, .. } = backend.readers();
+        let Readers { reader, lists, notices, .. } = backend.readers();
         let clock = Arc::new(TestClock(AtomicI64::new(START.parse::<Timestamp>().unwrap().as_millisecond())));
         let sequencer = backend.sequencer(Arc::clone(&clock) as Arc<dyn Clock>).unwrap().map(Mutex::new);
         let feed = Feed::default();
@@ -153,7 +153,7 @@ impl World {
             ledger: ledger.clone(),
             reader,
             lists,
-            desk: Desk::new(backend.outbox().unwrap(), Wake::default(), Arc::clone(&clock) as Arc<dyn Clock>),
+            desk: Desk::new(backend.outbox().unwrap(), notices, Wake::default(), Arc::clone(&clock) as Arc<dyn Clock>),
             resends: backend.resends().unwrap(),
             feed: feed.clone(),
             platforms: vec!["alibaba".to_owned()],
