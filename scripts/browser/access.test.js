@@ -62,7 +62,7 @@ test("a viewer looks and cannot act", async () => {
     const message = await page.locator("tr[data-open]").first().getAttribute("data-open");
     const actions = {
       [`/console/policies/${life.evil}`]: ["#show-people", "#show-document", "#surrender", "button[id^=resend-]"],
-      "/console/deliveries": ["a[href^='/console/deliveries/resend']"],
+      "/console/deliveries": ["a[href^='/console/deliveries/resend']", "a[href^='/console/deliveries/skip']"],
       "/console/deliveries/1": ["#resend", "#skip", "#show"],
       [message]: ["#show"],
       "/console/strangers/1": ["#show"],
@@ -73,7 +73,9 @@ test("a viewer looks and cannot act", async () => {
       assert.strictEqual(response.status(), 200, address);
       for (const control of controls) assert.strictEqual(await page.locator(control).count(), 0, `${address} ${control}`);
     }
-    for (const address of ["/console/users", "/console/audit", "/console/deliveries/resend?state=dead"]) {
+    for (const address of [
+      "/console/users", "/console/audit", "/console/deliveries/resend?state=dead", "/console/deliveries/skip?state=dead",
+    ]) {
       const response = await bench.go(page, address);
       assert.strictEqual(response.status(), 403, address);
       await page.getByText("您的角色不能这样做").waitFor();

@@ -147,7 +147,7 @@ pub fn ledger_exists(config: &Config) -> Result<bool, StartError> {
 /// When the keys or the ledger do not open.
 pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
     let vault = load_vault(config)?;
-    let Readers { reader, lists, evidence } =
+    let Readers { reader, lists, evidence, .. } =
         Backend::open_readers(&config.ledger.url, &vault).map_err(failed(config))?;
     Ok(LedgerAccess { reader, lists, evidence, vault })
 }
@@ -159,7 +159,8 @@ pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
 pub fn open_outbox(config: &Config, clock: Arc<dyn Clock>) -> Result<(Desk, Arc<Vault>), StartError> {
     let vault = load_vault(config)?;
     let backend = Backend::open(&config.ledger.url, &vault).map_err(failed(config))?;
-    Ok((Desk::new(backend.outbox().map_err(failed(config))?, Wake::default(), clock), vault))
+    let store = backend.outbox().map_err(failed(config))?;
+    Ok((Desk::new(store, backend.readers().notices, Wake::default(), clock), vault))
 }
 
 /// The ledger's parts, each opened on a thread that may wait for it.
@@ -355,7 +356,7 @@ impl Gateway {
         let (template, template_sha256) = load_template(&config)?;
         let vault = load_vault(&config)?;
         let ledgers = Ledgers::open(&config, &vault, &clock).await?;
-        let Readers { reader, lists, .. } = ledgers.readers;
+        let Readers { reader, lists, notices, .. } = ledgers.readers;
         let (server, address) = listen(&config, &clock).await?;
         let public_url = config.server.public_url_at(address);
         let links = Links { public_url: public_url.clone(), vault: Arc::clone(&vault) };
@@ -381,7 +382,7 @@ impl Gateway {
         let sweep = |store| Sweeper::new(store, Arc::clone(&clock), config.traffic.periods);
         let sweeper = ledgers.retention.map(sweep);
         let sequencing = ledgers.sequencer.map(|sequencer| Sequencing::new(sequencer, written, &feed, &wake));
-        let desk = Desk::new(ledgers.desk, wake, Arc::clone(&clock));
+        let desk = Desk::new(ledgers.desk, notices, wake, Arc::clone(&clock));
         let (ledger, committer) =
             Ledger::start_lanes(ledgers.stores, rules, config.server.waiting_limit).map_err(StartError::Thread)?;
         let documents = Arc::new(Documents {

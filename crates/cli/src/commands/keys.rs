@@ -10,9 +10,9 @@ use baoqiao_gateway::gateway::open_console;
 use baoqiao_gateway::vault::Entropy;
 use baoqiao_gateway::vault::keyring::{KeyId, Keyring};
 
+use super::audited::{self, reason};
 use super::load_config;
 use super::private_file::{Former, replace_private};
-use super::user::audit_entry;
 use super::values::print;
 use crate::failure::{Failure, Outcome};
 
@@ -78,11 +78,6 @@ fn key_id(text: &str) -> Result<KeyId, String> {
     KeyId::try_from(text.to_owned())
 }
 
-fn reason(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() { Err("expected a reason".to_owned()) } else { Ok(text.to_owned()) }
-}
-
 pub(crate) fn run(args: &Args) -> Outcome {
     let (done, text) = match &args.order {
         Order::List(args) => (true, list(&Keyring::load(&load_config(&args.config)?.ledger.keys)?)),
@@ -112,7 +107,7 @@ fn add(store: &dyn ConsoleStore, keys: &Path, reason: &str, entropy: Entropy) ->
     let mut keyring = Keyring::load(keys)?;
     let added = keyring.add(entropy)?;
     let id = added.as_str();
-    store.record(&audit_entry(Action::KeyAdded, format!("key:{id}"), reason, ""))?;
+    store.record(&audited::entry(Action::KeyAdded, format!("key:{id}"), reason, ""))?;
     replace_private(keys, &keyring.to_toml(), Former::Gone)?;
     Ok(format!(
         "{id} was added to {}; it does not seal yet. Copy the file to every gateway of this ledger and to its backup,\n\
@@ -127,7 +122,7 @@ fn choose(store: &dyn ConsoleStore, keys: &Path, id: &KeyId, reason: &str) -> Re
         return Ok((false, format!("{} has no key {}; it has:\n{}", keys.display(), id.as_str(), list(&keyring))));
     }
     let id = id.as_str();
-    store.record(&audit_entry(Action::KeyChosen, format!("key:{id}"), reason, ""))?;
+    store.record(&audited::entry(Action::KeyChosen, format!("key:{id}"), reason, ""))?;
     replace_private(keys, &keyring.to_toml(), Former::Gone)?;
     Ok((
         true,

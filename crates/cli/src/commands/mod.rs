@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+mod audited;
 pub(crate) mod backup;
 pub(crate) mod demo;
 pub(crate) mod doctor;

@@ -6,15 +6,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use baoqiao_domain::time::format_gmt8;
-use baoqiao_gateway::clock::{Clock as _, SystemClock};
 use baoqiao_gateway::console::audit::{Action, AuditEntry};
 use baoqiao_gateway::console::password::{MAX_BYTES, MIN_CHARS, Password};
 use baoqiao_gateway::console::role::Role;
 use baoqiao_gateway::console::store::{ConsoleStore, User, UserChange, any_user_name, user_name};
 use baoqiao_gateway::gateway::open_console;
 
-use super::load_config;
 use super::values::print;
+use super::{audited, load_config};
 use crate::failure::{Failure, Outcome};
 
 /// Add and change those who may sign in to the console
@@ -153,21 +152,7 @@ fn chosen(
 }
 
 fn entry(action: Action, user: &str, reason: &str, detail: &str) -> AuditEntry {
-    audit_entry(action, format!("user:{user}"), reason, detail)
-}
-
-/// Written down under the name of the system's user, whom the console does not know.
-pub(super) fn audit_entry(action: Action, subject: String, reason: &str, detail: &str) -> AuditEntry {
-    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    AuditEntry {
-        at: SystemClock.now(),
-        user: variable("SUDO_USER").or_else(|| variable("USER")).unwrap_or_else(|| "unknown".to_owned()),
-        peer: "command line".to_owned(),
-        action,
-        subject,
-        reason: reason.to_owned(),
-        detail: detail.to_owned(),
-    }
+    audited::entry(action, format!("user:{user}"), reason, detail)
 }
 
 fn add(

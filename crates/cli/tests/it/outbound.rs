@@ -140,7 +140,7 @@ async fn a_dead_letter_holds_up_its_own_auction_and_no_other_until_a_person_deci
         assert!(text(&listed.stdout).contains(told), "{told} in {}", text(&listed.stdout));
     }
     platform.play(Scenario::default());
-    let resent = baoqiao(["outbox", "resend", "--config", config, "--dead"]);
+    let resent = baoqiao(["outbox", "resend", "--config", config, "--dead", "--reason", "mended"]);
     assert!(text(&resent.stdout).starts_with("1 notice fits\n1 to be sent now"), "{}", text(&resent.stdout));
     platform.until(|received| received.len() >= 4).await;
     gateway.stop();

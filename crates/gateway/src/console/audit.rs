@@ -56,7 +56,7 @@ actions! {
     PolicySurrendered = "policy.surrender",
     /// Had notices sent again.
     NoticesResent = "notices.resend",
-    /// Passed a notice over for good.
+    /// Passed notices over for good.
     NoticeSkipped = "notices.skip",
     /// Had the gateway send a message made up for trying.
     MessageTried = "message.try",
@@ -64,6 +64,12 @@ actions! {
     KeyAdded = "key.add",
     /// Chose the key that seals.
     KeyChosen = "key.use",
+}
+
+/// A reason as it is kept: trimmed and bounded; `None` where there is none.
+pub fn reason(text: &str) -> Option<String> {
+    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(200).collect();
+    (text.chars().count() >= 2).then_some(text)
 }
 
 /// An entry of the audit log. It holds no personal data but the user's own name.

@@ -17,7 +17,7 @@ use super::verification::evidence::Evidence;
 use crate::clock::Clock;
 use crate::config::LedgerUrl;
 use crate::console::store::ConsoleStore;
-use crate::outbox::store::OutboxStore;
+use crate::outbox::store::{Notices, OutboxStore};
 use crate::statistics::store::FigureStore;
 use crate::vault::Vault;
 
@@ -50,6 +50,8 @@ pub struct Readers {
     pub reader: Arc<dyn Reader>,
     /// Lists and events.
     pub lists: Arc<dyn Lists>,
+    /// The outbox.
+    pub notices: Arc<dyn Notices>,
     /// All of it, to be checked.
     pub evidence: Arc<dyn Evidence>,
 }
@@ -192,6 +194,11 @@ fn tables(console: Arc<impl ConsoleStore + FigureStore + Finder + PeopleIndex + 
     }
 }
 
-fn readers(reader: Arc<impl Reader + Lists + Evidence + 'static>) -> Readers {
-    Readers { lists: Arc::clone(&reader) as Arc<dyn Lists>, evidence: Arc::clone(&reader) as Arc<dyn Evidence>, reader }
+fn readers(reader: Arc<impl Reader + Lists + Notices + Evidence + 'static>) -> Readers {
+    Readers {
+        lists: Arc::clone(&reader) as Arc<dyn Lists>,
+        notices: Arc::clone(&reader) as Arc<dyn Notices>,
+        evidence: Arc::clone(&reader) as Arc<dyn Evidence>,
+        reader,
+    }
 }

@@ -114,6 +114,36 @@ impl Database {
         }
     }
 
+    /// Adds notices behind the ledger's back, numbered from `first` on in the order of the list; of PostgreSQL's numbers
+    /// each is the 1024th. `subject` is an expression of SQL over the number `i`.
+    pub(crate) fn add_notices(
+        &self,
+        first: u64,
+        count: u64,
+        subject: &str,
+        (kind, partner, state): (&str, &str, &str),
+    ) {
+        let last = first + count - 1;
+        let closed = if state == "pending" { "NULL" } else { "1" };
+        let values = format!("{subject}, '{kind}', '{partner}', 1, '{state}', {closed}");
+        let columns = "subject, kind, partner, created_ms, state, closed_ms";
+        let insert = if self.is_embedded() {
+            format!(
+                "WITH RECURSIVE n (i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM n WHERE i < {last}) \
+                 INSERT INTO notices (id, content, {columns}) SELECT i, x'00', {values} FROM n"
+            )
+        } else {
+            format!(
+                "INSERT INTO notices (bucket, id, ordinal, content, {columns}) \
+                 SELECT 0, i * 1024, i, '\\x00', {values} FROM generate_series({first}, {last}) i; \
+                 INSERT INTO notice_queues (bucket, subject, last_ordinal) \
+                 SELECT 0, subject, max(ordinal) FROM notices WHERE bucket = 0 GROUP BY subject \
+                 ON CONFLICT DO NOTHING; ANALYZE notices"
+            )
+        };
+        self.execute(&insert).unwrap();
+    }
+
     /// Whether it is the embedded ledger.
     pub(crate) fn is_embedded(&self) -> bool {
         matches!(self.url, LedgerUrl::Sqlite(_))

@@ -13,6 +13,7 @@ pub mod lists;
 mod marks;
 pub mod names;
 mod newest;
+mod notice_lists;
 pub mod postgres;
 mod pulse;
 pub mod resends;

@@ -1,8 +1,8 @@
-//! Who had notices sent again, and what came of it: the answers that are kept under the keys of those orders.
+//! Who had notices sent again or skipped, and what came of it: the answers that are kept under the keys of those orders.
 //!
 //! Sending again is no decision over the ledger's state, so it does not go through the committer. Its key is kept all
 //! the same: begun before anything is sent again, finished after. An order that was cut off in between is carried out
-//! again by its copy, which at most sends again what may be sent again anyhow.
+//! again by its copy, over what fits by then.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use baoqiao_domain::idempotency::Fingerprint;
 
 use super::store::StoreError;
 
-/// An order to send again.
+/// An order to send again or to skip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResendRow {
     /// The digest of its content.
@@ -25,7 +25,7 @@ pub struct ResendRow {
     pub answer: Option<String>,
 }
 
-/// The orders to send again, in a database.
+/// The orders to send again or to skip, in a database.
 pub trait ResendLog: Send {
     /// Notes an order that is about to be carried out, or returns the one that its key was used for first.
     ///

@@ -20,15 +20,6 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// Between two rounds.
 const ROUND: Duration = Duration::from_mins(10);
 
-/// What came of going through a piece of the notices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece {
-    /// Attempts that were forgotten.
-    pub forgotten: usize,
-    /// The last notice that was looked at; `None` where none is left that is old enough.
-    pub next: Option<u64>,
-}
-
 /// The database as it forgets. Every method blocks.
 pub trait Retention: Send {
     /// When the newest message arrived.
@@ -43,12 +34,24 @@ pub trait Retention: Send {
     /// When the database cannot be written.
     fn forget_messages(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// Looks at the next `limit` notices after one, and forgets the attempts at those that were delivered or skipped before
-    /// a moment.
+    /// Forgets the attempts at notices that were delivered or skipped before a moment, those closed first at first: at most
+    /// `limit` attempts, or those at one notice where they are more. Says at how many notices; 0 where none is left.
     ///
     /// # Errors
     /// When the database cannot be written.
-    fn forget_attempts(&mut self, after: u64, before: Timestamp, limit: usize) -> Result<Piece, StoreError>;
+    fn forget_attempts(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+}
+
+/// Of notices and how many attempts there are at each, the first whose attempts are `limit` or fewer together, and one at
+/// least.
+pub(super) fn whole(notices: Vec<(u64, usize)>, limit: usize) -> Vec<u64> {
+    let mut sum = 0_usize;
+    let mut fits = |attempts: usize| {
+        let is_first = sum == 0;
+        sum = sum.saturating_add(attempts);
+        is_first || sum <= limit
+    };
+    notices.into_iter().take_while(|(_, attempts)| fits(*attempts)).map(|(id, _)| id).collect()
 }
 
 /// For how long things are kept; what is `None` is kept for ever.
@@ -71,7 +74,7 @@ impl Periods {
 #[derive(Debug, Clone, Copy)]
 enum Task {
     Messages(Timestamp),
-    Attempts { before: Timestamp, after: u64 },
+    Attempts(Timestamp),
 }
 
 /// Forgets what is old, beside the work of the gateway.
@@ -127,10 +130,11 @@ impl Sweeper {
                     self.tasks.pop();
                 }
             }
-            Some(Task::Attempts { before, after }) => match self.store.forget_attempts(*after, *before, PIECE)?.next {
-                Some(next) => *after = next,
-                None => drop(self.tasks.pop()),
-            },
+            Some(Task::Attempts(before)) => {
+                if self.store.forget_attempts(*before, PIECE)? == 0 {
+                    self.tasks.pop();
+                }
+            }
         }
         Ok(!self.tasks.is_empty())
     }
@@ -139,7 +143,7 @@ impl Sweeper {
         let Some(newest) = self.store.newest_message()? else { return Ok(()) };
         let today = newest.min(self.clock.now());
         let start = |period: SignedDuration| today.checked_sub(period).unwrap_or(Timestamp::MIN);
-        self.tasks.extend(self.periods.attempts.map(|period| Task::Attempts { before: start(period), after: 0 }));
+        self.tasks.extend(self.periods.attempts.map(|period| Task::Attempts(start(period))));
         self.tasks.extend(self.periods.messages.map(|period| Task::Messages(start(period))));
         Ok(())
     }

@@ -142,7 +142,7 @@ impl World {
     fn open(database: &Database) -> Self {
         let vault = Arc::new(database.vault());
         let mut backend = database.open(&vault);
-        let Readers { reader, lists, evidence } = backend.readers();
+        let Readers { reader, lists, evidence, .. } = backend.readers();
         let clock = Arc::new(TestClock(AtomicI64::default()));
         clock.set("2026-01-02T03:04:05Z");
         let rules = Rules {

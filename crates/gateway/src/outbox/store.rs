@@ -4,9 +4,13 @@
 //! most the first is active, that is, has a time at which it is due, and only active ones can be claimed. So it does not
 //! matter how many workers on how many nodes there are.
 
+use std::ops::Add;
+
 use jiff::Timestamp;
 
+use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
+use crate::statistics::store::Bounded;
 use crate::vault::Sealed;
 
 /// A notice to be queued, in the transaction of its cause.
@@ -186,8 +190,6 @@ pub struct Finished {
 /// Which notices are meant; what is `None` does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// That one.
-    pub id: Option<u64>,
     /// Those that stand so.
     pub state: Option<NoticeState>,
     /// Those of that kind.
@@ -196,7 +198,7 @@ pub struct Filter {
     pub subject: Option<String>,
     /// Those of that partner.
     pub partner: Option<String>,
-    /// Those with a number below it, for the next page.
+    /// Those after that one in the list, for the next page.
     pub before: Option<u64>,
 }
 
@@ -231,8 +233,8 @@ pub struct NoticeRecord {
     pub last: Option<(AttemptVerdict, String)>,
     /// The notice of its subject that it waits for.
     pub behind: Option<u64>,
-    /// How many notices of its subject wait for it.
-    pub waiting: u64,
+    /// How many notices of its subject wait for it, where it is the first of them.
+    pub waiting: Bounded,
 }
 
 /// An attempt as people see it.
@@ -265,20 +267,64 @@ pub struct Resent {
     pub under_way: u64,
 }
 
-/// What came of skipping.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Skipped {
-    /// It is passed over, and its subject goes on.
-    Skipped,
-    /// It is under way at this moment.
-    UnderWay,
-    /// It was delivered or skipped before.
-    Closed,
-    /// There is no such notice.
-    Unknown,
+impl Add for Resent {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (due, waiting) = (self.due + other.due, self.waiting + other.waiting);
+        Self { due, waiting, under_way: self.under_way + other.under_way }
+    }
 }
 
-/// The outbox in a database; one thread owns it.
+/// What came of skipping.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// Passed over; their subjects go on.
+    pub skipped: u64,
+    /// Under way at this moment, and not passed over.
+    pub under_way: u64,
+    /// Delivered or skipped before.
+    pub closed: u64,
+}
+
+impl Add for Skipped {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let (skipped, under_way) = (self.skipped + other.skipped, self.under_way + other.under_way);
+        Self { skipped, under_way, closed: self.closed + other.closed }
+    }
+}
+
+/// The outbox as people look through it, for any number of threads.
+pub trait Notices: Send + Sync {
+    /// The notices that fit, the newest first, at most `limit`; of PostgreSQL's, those of one subject in the subject's order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn list(&self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError>;
+
+    /// The numbers of the notices that fit, in the order of [`list`](Self::list), among as many as one call looks at.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn ids(&self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError>;
+
+    /// One notice with the attempts at it, the first one first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn show(&self, id: u64) -> Result<Option<(NoticeRecord, Vec<AttemptRecord>)>, StoreError>;
+
+    /// The first open notice of each subject that has any, the oldest first, at most `limit`: what its queue stands behind.
+    /// Where they are more than one call looks at, the oldest of some.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn queues(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError>;
+}
+
+/// The outbox in a database, as it is written; one thread owns it.
 pub trait OutboxStore: Send {
     /// Queues notices that no batch of the ledger brings about, durably.
     ///
@@ -305,39 +351,17 @@ pub trait OutboxStore: Send {
     /// When the database cannot be written; then none was.
     fn bring_forward(&mut self, partner: &str, now: Timestamp, limit: usize) -> Result<usize, StoreError>;
 
-    /// How many notices there are of each state.
+    /// Sends again, whatever became of them before, and durably so, in one transaction. Each keeps its place within its
+    /// subject; a number that no notice has is passed by.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError>;
+    /// When the database cannot be written; then none is sent again.
+    fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError>;
 
-    /// The newest notices, at most `limit`.
+    /// Passes notices over for good, in the order that is given and in one transaction, so that their subjects go on; a number
+    /// that no notice has is passed by.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError>;
-
-    /// The first open notice of each subject that has any, the oldest first, at most `limit`: what its queue stands behind.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError>;
-
-    /// The attempts at a notice, the first one first.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError>;
-
-    /// Sends again, whatever became of them before, and durably so. Each keeps its place within its subject.
-    ///
-    /// # Errors
-    /// When the database cannot be written; what was done before, stays.
-    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError>;
-
-    /// Passes a notice over for good, so that its subject goes on.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError>;
+    /// When the database cannot be written; then none is.
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError>;
 }

@@ -26,6 +26,13 @@ pub struct Bounded {
     pub or_more: bool,
 }
 
+impl Bounded {
+    /// What was counted by looking for one more than `limit`.
+    pub fn of(found: u64, limit: u64) -> Self {
+        Self { count: found.min(limit), or_more: found > limit }
+    }
+}
+
 /// What waits to be sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {

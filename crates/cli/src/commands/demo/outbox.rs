@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The notices about a subject in their order, each with its attempts.
 fn notices(desk: &Desk, subject: &str) -> Result<Vec<(NoticeRecord, Vec<AttemptRecord>)>, Failure> {
     let filter = Filter { subject: Some(subject.to_owned()), ..Filter::default() };
-    let mut ids: Vec<u64> = desk.list(&filter, 10)?.iter().map(|notice| notice.id).collect();
+    let mut ids: Vec<u64> = desk.list(&filter, 10)?.items.iter().map(|notice| notice.id).collect();
     ids.sort_unstable();
     let found = ids.into_iter().map(|id| desk.show(id)).collect::<Result<Vec<_>, _>>()?;
     Ok(found.into_iter().flatten().collect())

@@ -199,7 +199,7 @@ impl Story {
     }
 
     fn outbox(&self) -> Result<(), Failure> {
-        let mut notices = self.desk.list(&Filter::default(), ROWS)?;
+        let mut notices = self.desk.list(&Filter::default(), ROWS)?.items;
         notices.reverse();
         for notice in notices {
             let attempts = if notice.attempts == 1 { "attempt" } else { "attempts" };

@@ -64,6 +64,8 @@ scopes! {
     DeliveriesRead = "deliveries:read",
     /// Have deliveries sent again.
     DeliveriesResend = "deliveries:resend",
+    /// Pass deliveries over for good.
+    DeliveriesSkip = "deliveries:skip",
     /// Read the traffic record.
     MessagesRead = "messages:read",
     /// Read the event feed.

@@ -1,33 +1,24 @@
-//! Deliveries: what platforms are told, every attempt at it, and having it sent again.
+//! Deliveries: what platforms are told, and every attempt at it.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use axum::response::Response;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use baoqiao_channels::channel::Reply;
-use baoqiao_domain::difference::differences;
-use baoqiao_domain::refusal::{FieldProblem, Refusal};
-use http::HeaderValue;
-
 use super::Api;
 use super::access::{Caller, need};
-use super::order::{Order, REPLAYED};
 use super::page::{Page, cursor};
 use super::parameters::{Parameters, Segment, none};
-use super::problem::{Problem, respond, unavailable};
-use crate::ledger::lists::Slice;
-use crate::ledger::resends::ResendRow;
-use crate::outbox::store::{AttemptRecord, Filter, NoticeRecord, NoticeState, Resent};
+use super::problem::{Problem, unavailable};
+use crate::outbox::store::{AttemptRecord, Filter, NoticeRecord, NoticeState};
 use crate::vault::Purpose;
 
 const LIST: &str = "deliveries";
-const STATES: &str = "pending、delivered、dead 或 skipped";
+pub(super) const STATES: &str = "pending、delivered、dead 或 skipped";
 
 /// A delivery, without what it says.
 #[derive(Debug, Serialize, ToSchema)]
@@ -70,7 +61,7 @@ pub(super) struct DeliveryView {
     /// The delivery of its subject that it waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     behind: Option<u64>,
-    /// How many deliveries of its subject wait for it.
+    /// How many deliveries of its subject wait for it, where it is the first of them; counted up to 1000.
     waiting: u64,
 }
 
@@ -92,7 +83,7 @@ impl DeliveryView {
             last_verdict: last.map(|(verdict, _)| verdict.as_str()),
             last_detail: last.map(|(_, detail)| detail.clone()),
             behind: record.behind,
-            waiting: record.waiting,
+            waiting: record.waiting.count,
         }
     }
 }
@@ -157,7 +148,6 @@ pub(super) async fn list(
 ) -> Result<Json<Page<DeliveryView>>, Problem> {
     let parameters = Parameters::of(query.as_deref());
     let filter = Filter {
-        id: None,
         state: parameters.read("state", STATES, NoticeState::from_name),
         kind: parameters.text("kind"),
         subject: parameters.text("subject"),
@@ -166,16 +156,8 @@ pub(super) async fn list(
     };
     let limit = parameters.limit();
     parameters.finish()?;
-    let slice = api.read(move |api| slice(api, &filter, limit)).await?;
+    let slice = api.read(move |api| Ok(api.desk.list(&filter, limit)?)).await?;
     Ok(Json(Page::of(LIST, slice, |record| DeliveryView::of(&record))))
-}
-
-fn slice(api: &Api, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, Problem> {
-    let mut items = api.desk.list(filter, limit + 1)?;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let next = items.last().filter(|_| more).map(|last| last.id);
-    Ok(Slice { items, next })
 }
 
 /// Reads one delivery with every attempt at it.
@@ -204,7 +186,7 @@ pub(super) async fn get(
     .map(Json)
 }
 
-fn unknown(id: &str) -> Problem {
+pub(super) fn unknown(id: &str) -> Problem {
     Problem::not_found(format_args!("投递 {id} "))
 }
 
@@ -232,179 +214,4 @@ fn detail(
         if sees_people { Some(serde_json::from_str(&api.open_text(Purpose::Notice, &record.content)?)) } else { None };
     let content = content.transpose().map_err(|error| unavailable(&error))?;
     Ok(DeliveryDetail { delivery: DeliveryView::of(record), attempts, content })
-}
-
-/// Nothing more to say.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
-
-/// Which deliveries are sent again. At least one of the conditions has to be there.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct ResendOrder {
-    /// `pending`, `delivered`, `dead` or `skipped`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<String>,
-    /// `surrender-sync`, `auction-result` or `webhook`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kind: Option<String>,
-    /// What it is about, such as `policy:<policyNo>`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<String>,
-    /// The platform that is told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    partner: Option<String>,
-    /// Only tell how many there are. Nothing is kept under the key then, so the same key may carry the order out.
-    #[serde(default, skip_serializing)]
-    dry_run: bool,
-}
-
-impl ResendOrder {
-    fn filter(&self) -> Result<Filter, Problem> {
-        let mut problems = Vec::new();
-        let state = self.state.as_deref().and_then(NoticeState::from_name);
-        if let (Some(text), None) = (&self.state, state) {
-            problems.push(FieldProblem::wrong("state", text, STATES));
-        }
-        if [&self.state, &self.kind, &self.subject, &self.partner].into_iter().all(Option::is_none) {
-            let expected = "state、kind、subject、partner 至少一项".to_owned();
-            problems.push(FieldProblem { path: "state".to_owned(), received: None, expected });
-        }
-        if !problems.is_empty() {
-            return Err(Refusal::InvalidFields(problems).into());
-        }
-        let (kind, subject, partner) = (self.kind.clone(), self.subject.clone(), self.partner.clone());
-        Ok(Filter { state, kind, subject, partner, ..Filter::default() })
-    }
-}
-
-/// What sending again came to.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ResendAnswer {
-    /// Whether they were only counted.
-    dry_run: bool,
-    /// How many deliveries the conditions fit.
-    matched: u64,
-    /// Sent as soon as may be.
-    due: u64,
-    /// Sent when the deliveries before them on their subjects are done.
-    waiting: u64,
-    /// Being sent at that moment already.
-    under_way: u64,
-}
-
-impl ResendAnswer {
-    fn counted(matched: u64) -> Self {
-        Self { dry_run: true, matched, due: 0, waiting: 0, under_way: 0 }
-    }
-
-    fn sent(resent: Resent) -> Self {
-        let Resent { due, waiting, under_way } = resent;
-        Self { dry_run: false, matched: due + waiting + under_way, due, waiting, under_way }
-    }
-}
-
-/// Sends one delivery again, whatever became of it before.
-#[utoipa::path(
-    post, path = "/deliveries/{id}/resend", tag = "deliveries", operation_id = "resendDelivery",
-    security(("token" = ["deliveries:resend"])),
-    params(
-        ("id" = u64, Path, description = "The delivery's number."),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The order's key, for ever."),
-    ),
-    responses(
-        (status = 200, body = ResendAnswer, description = "Queued, durably; the same to each copy of the order."),
-        (status = "default", body = Problem, content_type = "application/problem+json", description = "Refused."),
-    ),
-)]
-pub(super) async fn resend_one(
-    State(api): State<Arc<Api>>,
-    caller: Caller<need::DeliveriesResend>,
-    Segment(id): Segment,
-    order: Order<Nothing>,
-) -> Result<Response, Problem> {
-    let number: u64 = id.parse().map_err(|_| unknown(&id))?;
-    let content = serde_json::json!({ "id": number });
-    let filter = Filter { id: Some(number), ..Filter::default() };
-    api.carry_out(move |api| {
-        if api.desk.count(&filter)? == 0 {
-            return Err(unknown(&id));
-        }
-        carry_out(api, &caller.name, &order.key, &content, &filter)
-    })
-    .await
-}
-
-/// Sends deliveries again by a filter, or counts them.
-#[utoipa::path(
-    post, path = "/deliveries/resend", tag = "deliveries", operation_id = "resendDeliveries",
-    security(("token" = ["deliveries:resend"])),
-    params(
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The order's key, for ever."),
-    ),
-    request_body = ResendOrder,
-    responses(
-        (status = 200, body = ResendAnswer, description = "Queued, durably; the same to each copy of the order."),
-        (status = "default", body = Problem, content_type = "application/problem+json", description = "Refused."),
-    ),
-)]
-pub(super) async fn resend(
-    State(api): State<Arc<Api>>,
-    caller: Caller<need::DeliveriesResend>,
-    order: Order<ResendOrder>,
-) -> Result<Response, Problem> {
-    let filter = order.content.filter()?;
-    api.carry_out(move |api| {
-        if order.content.dry_run {
-            return answer(&ResendAnswer::counted(api.desk.count(&filter)?)).map(respond);
-        }
-        let content = serde_json::to_value(&order.content).map_err(|error| unavailable(&error))?;
-        carry_out(api, &caller.name, &order.key, &content, &filter)
-    })
-    .await
-}
-
-fn answer(answer: &ResendAnswer) -> Result<Reply, Problem> {
-    let body = serde_json::to_vec(answer).map_err(|error| unavailable(&error))?;
-    Ok(Reply { status: 200, content_type: "application/json", body })
-}
-
-/// Sends again what the filter fits, once under that key: copies have the first answer.
-fn carry_out(api: &Api, caller: &str, key: &str, content: &Value, filter: &Filter) -> Result<Response, Problem> {
-    let text = content.to_string();
-    let row = ResendRow {
-        // Another caller's order is another order.
-        fingerprint: api.vault.fingerprint(format!("{caller}\n{text}").as_bytes()),
-        content: text,
-        asked_by: caller.to_owned(),
-        asked_at: api.clock.now(),
-        answer: None,
-    };
-    // Held until the answer is kept, so that of two copies at the same moment one waits for the other.
-    let mut log = api.resends.lock().map_err(|_| Problem::from(Refusal::Busy))?;
-    if let Some(first) = log.begin(key, &row)? {
-        if first.fingerprint != row.fingerprint {
-            return Err(conflict(key, &first, &row));
-        }
-        if let Some(kept) = first.answer {
-            let mut response =
-                respond(Reply { status: 200, content_type: "application/json", body: kept.into_bytes() });
-            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-            return Ok(response);
-        }
-    }
-    let reply = answer(&ResendAnswer::sent(api.desk.resend(filter)?))?;
-    let kept = log.finish(key, &String::from_utf8_lossy(&reply.body))?;
-    tracing::info!(interface = "api/resend", caller, key, filter = row.content, "deliveries are sent again");
-    Ok(respond(Reply { body: kept.into_bytes(), ..reply }))
-}
-
-fn conflict(key: &str, first: &ResendRow, second: &ResendRow) -> Problem {
-    let content = |row: &ResendRow| serde_json::from_str(&row.content).unwrap_or_default();
-    let differing = differences(&content(first), &content(second)).into_iter().map(|one| one.path);
-    let caller = (first.asked_by != second.asked_by).then(|| "caller".to_owned());
-    Refusal::IdempotencyConflict { key: key.to_owned(), differing: caller.into_iter().chain(differing).collect() }
-        .into()
 }

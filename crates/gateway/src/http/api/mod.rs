@@ -7,6 +7,7 @@
 mod access;
 mod auctions;
 mod deliveries;
+mod delivery_orders;
 mod events;
 mod messages;
 mod misreading;
@@ -211,9 +212,11 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
             .routes(routes!(recoveries::list))
             .routes(routes!(auctions::report))
             .routes(routes!(deliveries::list))
-            .routes(routes!(deliveries::resend))
+            .routes(routes!(delivery_orders::resend))
+            .routes(routes!(delivery_orders::skip))
             .routes(routes!(deliveries::get))
-            .routes(routes!(deliveries::resend_one))
+            .routes(routes!(delivery_orders::resend_one))
+            .routes(routes!(delivery_orders::skip_one))
             .routes(routes!(messages::list))
             .routes(routes!(messages::get))
             .routes(routes!(messages::strangers))

@@ -302,7 +302,7 @@ fn timeline(api: &Api, record: &PolicyRecord) -> Result<Vec<TimelineEntry>, Prob
     let filter = RecoveryFilter { policy_no: Some(number.clone()), ..RecoveryFilter::default() };
     let recoveries = api.lists.recoveries(&filter, None, TIMELINE)?.items;
     let subject = Filter { subject: Some(format!("policy:{number}")), ..Filter::default() };
-    let notices = api.desk.list(&subject, TIMELINE)?;
+    let notices = api.desk.list(&subject, TIMELINE)?.items;
     let mut entries = vec![TimelineEntry::issued(&record.policy)];
     entries.extend(recoveries.into_iter().map(TimelineEntry::recovered));
     entries.extend(api.lists.ending(number)?.map(TimelineEntry::ended));

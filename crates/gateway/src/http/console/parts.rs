@@ -14,6 +14,8 @@ use super::language::{Message, messages};
 use super::layout::form_token;
 use super::view::View;
 
+pub(super) use crate::console::audit::reason;
+
 messages! {
     REASON: "事由", "Reason";
     REASON_HINT: "写入审计日志，例如工单号或来电事由", "Goes into the audit log, such as a ticket's number";
@@ -173,12 +175,6 @@ pub(super) fn question(view: &View, question: &Question<'_>) -> Markup {
             }
         }
     }
-}
-
-/// A reason as it is kept: trimmed and bounded; `None` where there is none.
-pub(super) fn reason(text: &str) -> Option<String> {
-    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(200).collect();
-    (text.chars().count() >= 2).then_some(text)
 }
 
 /// A message that stands above a page after something was done.

@@ -13,8 +13,7 @@ use crate::statistics::{Calls, MinuteRow};
 
 /// What was counted by a query that looks for one row more than `limit`.
 fn bounded(found: i64, limit: u64) -> Bounded {
-    let found = u64::try_from(found).unwrap_or_default();
-    Bounded { count: found.min(limit), or_more: found > limit }
+    Bounded::of(u64::try_from(found).unwrap_or_default(), limit)
 }
 
 async fn backlog(session: &Session, limit: u64) -> Result<Backlog, Failure> {

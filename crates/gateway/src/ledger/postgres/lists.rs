@@ -19,23 +19,23 @@ use crate::ledger::lists::{
 use crate::ledger::store::StoreError;
 
 /// A list over one table, of which every row is `x`.
-struct List<'a> {
+pub(super) struct List<'a> {
     /// The rows to look at, without order or limit.
-    rows: String,
+    pub(super) rows: String,
     /// How many of them one call looks at.
-    examined: usize,
+    pub(super) examined: usize,
     /// What of them fits.
-    fits: &'a str,
+    pub(super) fits: &'a str,
     /// The columns to read, and what is joined for them.
-    columns: &'a str,
-    joined: &'a str,
+    pub(super) columns: &'a str,
+    pub(super) joined: &'a str,
     /// The order, which is that of the place, and the place as columns.
-    order: &'a str,
-    place: &'a str,
+    pub(super) order: &'a str,
+    pub(super) place: &'a str,
     /// The parameters of `rows`, and then those of `fits`.
-    parameters: Vec<Parameter<'a>>,
+    pub(super) parameters: Vec<Parameter<'a>>,
     /// How many of them are those of `rows`.
-    of_rows: usize,
+    pub(super) of_rows: usize,
 }
 
 impl List<'_> {
@@ -44,7 +44,7 @@ impl List<'_> {
     }
 
     /// Reads one slice; `read` makes an item and its place of each row that fits, `place` a place of its columns.
-    async fn slice<T, P: Copy>(
+    pub(super) async fn slice<T, P: Copy>(
         &self,
         session: &Session,
         limit: usize,

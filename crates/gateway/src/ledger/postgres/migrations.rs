@@ -16,6 +16,8 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("migrations/0004_probe.sql"),
     include_str!("migrations/0005_people.sql"),
     include_str!("migrations/0006_ended.sql"),
+    include_str!("migrations/0007_skipped.sql"),
+    include_str!("migrations/0008_attempts.sql"),
 ];
 
 /// What makes it quicker where the database knows it, and what the ledger can do without.

@@ -14,6 +14,7 @@ mod finding;
 mod lists;
 mod load;
 mod migrations;
+mod notice_lists;
 mod notices;
 mod outbox;
 mod people;

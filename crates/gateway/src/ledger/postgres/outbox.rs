@@ -14,20 +14,14 @@ use tokio_postgres::Row;
 
 use super::connection::{Connection, Failure, Parameter, Session};
 use super::notices;
-use super::rows::{
-    big, bucket_number, bucket_of, instant, known, millis, number, optional_instant, optional_number, sealed,
-};
+use super::rows::{big, bucket_number, bucket_of, instant, known, millis, number, optional_instant, sealed};
 use super::settings::Settings;
 use super::writer::{bulk, set_numbers_aside};
 use crate::ledger::store::StoreError;
 use crate::outbox::store::{
-    AttemptRecord, AttemptVerdict, Claimed, Filter, Finished, Next, NoticeRecord, NoticeRow, NoticeState, OutboxStore,
-    Resent, Skipped, Turn, Turned, Want,
+    AttemptVerdict, Claimed, Finished, Next, NoticeRow, NoticeState, OutboxStore, Resent, Skipped, Turn, Turned, Want,
 };
 use crate::vault::Sealed;
-
-/// How many notices are sent again in one transaction.
-const RESEND_CHUNK: usize = 256;
 
 /// PostgreSQL as the outbox's store.
 pub struct PostgresOutbox {
@@ -256,85 +250,6 @@ async fn next_due(session: &Session, partner: &str) -> Result<Option<Timestamp>,
     row.map(|row| instant(&row, 0)).transpose()
 }
 
-/// The conditions of a filter and their values, in order.
-fn conditions<'a>(filter: &'a Filter, ids: &'a FilterIds) -> (String, Vec<Parameter<'a>>) {
-    let mut terms = Vec::new();
-    let mut values: Vec<Parameter<'a>> = Vec::new();
-    let mut add = |column: &str, value: Option<Parameter<'a>>| {
-        if let Some(value) = value {
-            values.push(value);
-            terms.push(format!("{column} ${}", values.len()));
-        }
-    };
-    add("n.bucket =", ids.bucket.as_ref().map(|bucket| bucket as Parameter<'a>));
-    add("n.id =", ids.id.as_ref().map(|id| id as Parameter<'a>));
-    add("n.kind =", filter.kind.as_ref().map(|kind| kind as Parameter<'a>));
-    add("n.subject =", filter.subject.as_ref().map(|subject| subject as Parameter<'a>));
-    add("n.partner =", filter.partner.as_ref().map(|partner| partner as Parameter<'a>));
-    add("n.id <", ids.before.as_ref().map(|before| before as Parameter<'a>));
-    // Written out, so that the partial indexes can be used.
-    terms.extend(filter.state.map(|state| format!("n.state = '{}'", state.as_str())));
-    let terms = if terms.is_empty() { "TRUE".to_owned() } else { terms.join(" AND ") };
-    (terms, values)
-}
-
-/// The numbers of a filter as PostgreSQL has them.
-struct FilterIds {
-    bucket: Option<i16>,
-    id: Option<i64>,
-    before: Option<i64>,
-}
-
-impl FilterIds {
-    fn of(filter: &Filter) -> Self {
-        // A subject of ours says its bucket only by its notices: what is wanted of it is found by the index of all.
-        Self { bucket: filter.id.map(bucket_of), id: filter.id.map(big), before: filter.before.map(big) }
-    }
-}
-
-/// What [`notice_record`] reads, in its order.
-const RECORD_COLUMNS: &str = "n.id, n.kind, n.subject, n.partner, n.content, n.cause_message_id, n.created_ms, n.state, \
-     n.due_ms, n.lease_owner IS NOT NULL, n.attempts, n.closed_ms, a.verdict, a.detail, \
-     CASE WHEN n.state = 'pending' AND n.due_ms IS NULL THEN coalesce( \
-       (SELECT b.id FROM notices b WHERE b.bucket = n.bucket AND b.subject = n.subject AND b.due_ms IS NOT NULL), \
-       (SELECT b.id FROM notices b WHERE b.bucket = n.bucket AND b.subject = n.subject \
-          AND b.state IN ('pending', 'dead') ORDER BY b.ordinal LIMIT 1)) END, \
-     CASE WHEN n.state IN ('pending', 'dead') THEN (SELECT count(*) FROM notices w WHERE w.bucket = n.bucket \
-       AND w.subject = n.subject AND w.state IN ('pending', 'dead') AND w.state = 'pending' AND w.due_ms IS NULL \
-       AND w.ordinal > n.ordinal) ELSE 0 END";
-
-/// The active notice of each subject, and the dead one of each that has no active one.
-const HEADS: &str = "SELECT id FROM notices WHERE due_ms IS NOT NULL \
-     UNION ALL SELECT d.id FROM notices d WHERE d.state = 'dead' \
-       AND NOT EXISTS (SELECT FROM notices b WHERE b.bucket = d.bucket AND b.subject = d.subject \
-         AND b.due_ms IS NOT NULL) \
-       AND NOT EXISTS (SELECT FROM notices b WHERE b.bucket = d.bucket AND b.subject = d.subject \
-         AND b.state IN ('pending', 'dead') AND b.ordinal < d.ordinal)";
-
-fn notice_record(row: &Row) -> Result<NoticeRecord, Failure> {
-    let last = match row.try_get::<_, Option<&str>>(12)? {
-        Some(name) => Some((known("a verdict", AttemptVerdict::from_name(name))?, row.try_get(13)?)),
-        None => None,
-    };
-    Ok(NoticeRecord {
-        id: number(row, 0)?,
-        kind: row.try_get(1)?,
-        subject: row.try_get(2)?,
-        partner: row.try_get(3)?,
-        content: sealed(row, 4)?,
-        cause_message_id: optional_number(row, 5)?,
-        created_at: instant(row, 6)?,
-        state: known("a notice's state", NoticeState::from_name(row.try_get(7)?))?,
-        due_at: optional_instant(row, 8)?,
-        leased: row.try_get(9)?,
-        attempts: known("a count", u32::try_from(row.try_get::<_, i32>(10)?).ok())?,
-        closed_at: optional_instant(row, 11)?,
-        last,
-        behind: optional_number(row, 14)?,
-        waiting: number(row, 15)?,
-    })
-}
-
 /// Where a notice stands, for a person's order about it.
 struct Standing {
     subject: String,
@@ -370,27 +285,27 @@ async fn resend_one(session: &Session, id: u64, now: Timestamp, resent: &mut Res
     Ok(())
 }
 
-async fn skip_one(session: &Session, id: u64, now: Timestamp) -> Result<Skipped, Failure> {
-    lock_queues_of(session, &[id]).await?;
+async fn skip_one(session: &Session, id: u64, now: Timestamp, sum: &mut Skipped) -> Result<(), Failure> {
     match standing(session, id).await? {
-        None => Ok(Skipped::Unknown),
-        Some(Standing { leased: true, .. }) => Ok(Skipped::UnderWay),
-        Some(Standing { state: NoticeState::Delivered | NoticeState::Skipped, .. }) => Ok(Skipped::Closed),
+        None => {}
+        Some(Standing { leased: true, .. }) => sum.under_way += 1,
+        Some(Standing { state: NoticeState::Delivered | NoticeState::Skipped, .. }) => sum.closed += 1,
         Some(Standing { subject, .. }) => {
             let skip = "UPDATE notices SET state = 'skipped', due_ms = NULL, closed_ms = $3 \
                         WHERE bucket = $1 AND id = $2";
             session.execute(skip, &[&bucket_of(id), &big(id), &millis(now)]).await?;
             advance(session, &HashSet::from([(bucket_of(id), subject)]), now).await?;
-            Ok(Skipped::Skipped)
+            sum.skipped += 1;
         }
     }
+    Ok(())
 }
 
 /// What a person has asked for is on the disk before it is said to be done, and what lets a notice go before that goes.
 const SYNCED: &str = "SET LOCAL synchronous_commit = on";
 
 /// The bucket of a subject's queue: that of its policy, or of the name of whatever else it is.
-fn queue_bucket(subject: &str) -> i16 {
+pub(super) fn queue_bucket(subject: &str) -> i16 {
     let policy = subject.strip_prefix("policy:").and_then(|number| number.parse::<PolicyNumber>().ok());
     let name = subject.strip_prefix("auction:").unwrap_or(subject);
     bucket_number(policy.map_or_else(|| Bucket::of_key(name), |number| number.bucket()))
@@ -452,87 +367,27 @@ impl OutboxStore for PostgresOutbox {
         })
     }
 
-    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
-        let ids = FilterIds::of(filter);
-        let (terms, values) = conditions(filter, &ids);
-        let query = format!("SELECT count(*) FROM notices n WHERE {terms}");
-        self.connection.run("counting notices", async |session| {
-            let rows = session.query_once(&query, &values).await?;
-            number(known("a count", rows.first())?, 0)
-        })
-    }
-
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        let ids = FilterIds::of(filter);
-        let (terms, values) = conditions(filter, &ids);
-        let query = format!(
-            "SELECT {RECORD_COLUMNS} FROM notices n LEFT JOIN attempts a ON a.bucket = n.bucket \
-               AND a.notice_id = n.id AND a.number = n.attempts \
-             WHERE {terms} ORDER BY n.id DESC LIMIT {limit}"
-        );
-        self.connection.run("reading notices", async |session| {
-            session.query_once(&query, &values).await?.iter().map(notice_record).collect()
-        })
-    }
-
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        let query = format!(
-            "SELECT {RECORD_COLUMNS} FROM notices n LEFT JOIN attempts a ON a.bucket = n.bucket \
-               AND a.notice_id = n.id AND a.number = n.attempts \
-             WHERE n.id IN (SELECT h.id FROM ({HEADS}) h ORDER BY h.id LIMIT {limit}) ORDER BY n.id"
-        );
-        self.connection.run("reading queues", async |session| {
-            session.query_once(&query, &[]).await?.iter().map(notice_record).collect()
-        })
-    }
-
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
-        let query = "SELECT number, started_ms, duration_ms, verdict, detail, response, late FROM attempts \
-                     WHERE bucket = $1 AND notice_id = $2 ORDER BY number";
-        let read = |row: &Row| {
-            Ok(AttemptRecord {
-                number: known("a count", u32::try_from(row.try_get::<_, i32>(0)?).ok())?,
-                started_at: instant(row, 1)?,
-                duration_ms: number(row, 2)?,
-                verdict: known("a verdict", AttemptVerdict::from_name(row.try_get(3)?))?,
-                detail: row.try_get(4)?,
-                response: row.try_get::<_, Option<Vec<u8>>>(5)?.map(Sealed::from_stored),
-                late: row.try_get(6)?,
-            })
-        };
-        self.connection.run("reading attempts", async |session| {
-            session.query(query, &[&bucket_of(id), &big(id)]).await?.iter().map(read).collect()
-        })
-    }
-
-    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError> {
-        let context = "sending notices again";
-        let filtered = FilterIds::of(filter);
-        let (terms, values) = conditions(filter, &filtered);
-        let query = format!("SELECT n.id FROM notices n WHERE {terms} ORDER BY n.id");
-        // Found before anything is changed: what is sent again would be found again otherwise.
-        let ids: Vec<u64> = self.connection.run(context, async |session| {
-            session.query_once(&query, &values).await?.iter().map(|row| number(row, 0)).collect()
-        })?;
-        let mut resent = Resent::default();
-        for chunk in ids.chunks(RESEND_CHUNK) {
-            resent = self.connection.transact(context, async |session| {
-                session.batch(SYNCED).await?;
-                lock_queues_of(session, chunk).await?;
-                let mut sum = resent;
-                for id in chunk {
-                    resend_one(session, *id, now, &mut sum).await?;
-                }
-                Ok(sum)
-            })?;
-        }
-        Ok(resent)
-    }
-
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
-        self.connection.transact("skipping a notice", async |session| {
+    fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {
+        self.connection.transact("sending notices again", async |session| {
             session.batch(SYNCED).await?;
-            skip_one(session, id, now).await
+            lock_queues_of(session, ids).await?;
+            let mut resent = Resent::default();
+            for id in ids {
+                resend_one(session, *id, now, &mut resent).await?;
+            }
+            Ok(resent)
+        })
+    }
+
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError> {
+        self.connection.transact("skipping notices", async |session| {
+            session.batch(SYNCED).await?;
+            lock_queues_of(session, ids).await?;
+            let mut sum = Skipped::default();
+            for id in ids {
+                skip_one(session, *id, now, &mut sum).await?;
+            }
+            Ok(sum)
         })
     }
 }

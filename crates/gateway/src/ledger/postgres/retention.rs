@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 
 use super::connection::{Connection, Failure, Session};
-use super::rows::{big, instant, millis, number};
-use crate::ledger::retention::{Piece, Retention};
+use super::rows::{big, bucket_of, instant, millis, number};
+use crate::ledger::retention::{Retention, whole};
 use crate::ledger::store::StoreError;
 
 /// PostgreSQL as it forgets.
@@ -35,29 +35,27 @@ async fn forget_messages(session: &Session, before: Timestamp, limit: usize) -> 
     Ok(found.len())
 }
 
-/// Notices rise with the time of their making, over all gateways, but for blocks of numbers: a block is used up within
-/// far less than anything is kept for.
-async fn forget_attempts(session: &Session, after: u64, before: Timestamp, limit: usize) -> Result<Piece, Failure> {
-    let find = "SELECT bucket, id, created_ms < $2, state IN ('delivered', 'skipped') AND closed_ms < $2 FROM notices \
-                WHERE id > $1 ORDER BY id LIMIT $3";
+/// The closed notices whose attempts are there, in the words of their index.
+pub(super) const FIND: &str = "SELECT id, (attempts - attempts_forgotten)::bigint FROM notices \
+                               WHERE state IN ('delivered', 'skipped') AND attempts > attempts_forgotten \
+                                 AND closed_ms < $1 \
+                               ORDER BY closed_ms LIMIT $2 FOR UPDATE SKIP LOCKED";
+
+/// Inside a transaction. What somebody else works on (another gateway that forgets, a person's order) is left to the next
+/// round: nobody waits for anybody.
+async fn forget_attempts(session: &Session, before: Timestamp, limit: usize) -> Result<usize, Failure> {
     let delete = "DELETE FROM attempts a USING unnest($1::smallint[], $2::bigint[]) AS d (bucket, id) \
                   WHERE a.bucket = d.bucket AND a.notice_id = d.id";
-    let found = session.query(find, &[&big(after), &millis(before), &limited(limit)]).await?;
-    let mut next = None;
-    let (mut buckets, mut ids) = Keys::default();
-    for row in &found {
-        if !row.try_get::<_, bool>(2)? {
-            next = None;
-            break;
-        }
-        if row.try_get::<_, Option<bool>>(3)?.unwrap_or(false) {
-            buckets.push(row.try_get::<_, i16>(0)?);
-            ids.push(row.try_get::<_, i64>(1)?);
-        }
-        next = Some(number(row, 1)?);
-    }
-    let forgotten = session.execute(delete, &[&buckets, &ids]).await?;
-    Ok(Piece { forgotten: usize::try_from(forgotten).unwrap_or(usize::MAX), next })
+    let note = "UPDATE notices n SET attempts_forgotten = n.attempts \
+                FROM unnest($1::smallint[], $2::bigint[]) AS d (bucket, id) WHERE n.bucket = d.bucket AND n.id = d.id";
+    let rows = session.query(FIND, &[&millis(before), &limited(limit)]).await?;
+    let read = |row: &Row| Ok((number(row, 0)?, usize::try_from(number(row, 1)?).unwrap_or(usize::MAX)));
+    let found = whole(rows.iter().map(read).collect::<Result<_, Failure>>()?, limit);
+    let buckets: Vec<i16> = found.iter().map(|id| bucket_of(*id)).collect();
+    let ids: Vec<i64> = found.iter().map(|id| big(*id)).collect();
+    session.execute(delete, &[&buckets, &ids]).await?;
+    session.execute(note, &[&buckets, &ids]).await?;
+    Ok(found.len())
 }
 
 impl Retention for PostgresRetention {
@@ -72,7 +70,7 @@ impl Retention for PostgresRetention {
         self.0.run("forgetting messages", async |session| forget_messages(session, before, limit).await)
     }
 
-    fn forget_attempts(&mut self, after: u64, before: Timestamp, limit: usize) -> Result<Piece, StoreError> {
-        self.0.run("forgetting attempts", async |session| forget_attempts(session, after, before, limit).await)
+    fn forget_attempts(&mut self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.0.transact("forgetting attempts", async |session| forget_attempts(session, before, limit).await)
     }
 }

@@ -35,7 +35,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// batches do.
 const PACE: Duration = Duration::from_millis(40);
 /// The bucket of the feed's own tables and of the endpoints' queues.
-const FEED_BUCKET: i16 = 0;
+pub(super) const FEED_BUCKET: i16 = 0;
 
 /// Gives events their places in the feed.
 pub struct Sequencer {

@@ -10,12 +10,14 @@ use jiff::Timestamp;
 
 use super::connection::Connection;
 use super::migrations;
+use super::notice_lists::Wanted;
 use super::settings::{Settings, Use};
 use crate::clock::Clock;
 use crate::config::{LedgerUrl, PostgresUrl};
 use crate::ledger::fixture::{Database, off_runtime};
 use crate::ledger::lists::PolicyFilter;
-use crate::ledger::store::{Wanted, WantedKey};
+use crate::ledger::store::{self, WantedKey};
+use crate::outbox::store::{Filter, NoticeState};
 use crate::vault::BlindIndex;
 
 struct StoppedClock;
@@ -53,9 +55,9 @@ fn bucket(index: u16) -> Bucket {
 /// Claims the key for a bucket, and tells the epoch, or that it was used elsewhere.
 fn claim(database: &Database, index: u16) -> Result<i64, &'static str> {
     let key = key();
-    let wanted = Wanted {
+    let wanted = store::Wanted {
         keys: vec![WantedKey { key: &key, bucket: bucket(index), is_placed_by_key: false }],
-        ..Wanted::default()
+        ..store::Wanted::default()
     };
     let claimed =
         connection(database).run("test", async |session| super::claims::claim(session, &wanted).await).unwrap();
@@ -222,6 +224,57 @@ fn every_growing_table_has_the_bucket_first_in_its_key() {
     assert_eq!(database.count(keys), 0);
     let sequences = "SELECT count(*) FROM pg_class WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace";
     assert_eq!(database.count(sequences), 0, "no number comes from a sequence");
+}
+
+#[test]
+fn notices_are_found_through_an_index_and_come_out_sorted() {
+    let Some(database) = ledger() else { return };
+    let filter = |state, kind: &str, partner: &str, subject: &str| {
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Filter { state, kind: text(kind), partner: text(partner), subject: text(subject), before: Some(9_000_000) }
+    };
+    database.add_notices(1, 20_000, "'policy:' || i % 5000", ("surrender-sync", "alibaba", "delivered"));
+    database.add_notices(20_001, 2_000, "'webhook:a'", ("webhook", "webhook:a", "delivered"));
+    database.add_notices(30_001, 100, "'webhook:b'", ("webhook", "webhook:b", "skipped"));
+    database.add_notices(40_001, 100, "'webhook:b'", ("webhook", "webhook:b", "dead"));
+    database.add_notices(50_001, 100, "'webhook:b'", ("webhook", "webhook:b", "pending"));
+    let (pending, delivered) = (Some(NoticeState::Pending), Some(NoticeState::Delivered));
+    let (dead, skipped) = (Some(NoticeState::Dead), Some(NoticeState::Skipped));
+    let mut connection = Connection::new(settings(&database, Use::Reading)).unwrap();
+    for (filter, index, sorts) in [
+        (filter(None, "", "", ""), "notices_by_id", false),
+        (filter(delivered, "", "", ""), "notices_by_id", false),
+        (filter(None, "webhook", "", ""), "notices_by_kind", false),
+        (filter(delivered, "webhook", "webhook:a", ""), "notices_by_partner", false),
+        (filter(None, "", "", "policy:7"), "notices_by_subject", false),
+        (filter(pending, "webhook", "webhook:b", "webhook:b"), "notices_open", false),
+        (filter(pending, "webhook", "webhook:b", ""), "notices_open", true),
+        (filter(dead, "webhook", "webhook:b", "webhook:b"), "notices_dead", false),
+        (filter(skipped, "webhook", "webhook:b", "webhook:b"), "notices_skipped", false),
+    ] {
+        let plan = connection.run("test", async |session| {
+            let wanted = Wanted::new(session, &filter).await?;
+            let (rows, order) = wanted.rows();
+            // As one call's share of a table of millions.
+            let explain = format!("EXPLAIN {rows} ORDER BY {order} LIMIT 50");
+            let steps = session.query_once(&explain, &wanted.of_rows()).await?;
+            Ok(steps.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n"))
+        });
+        let plan = plan.unwrap();
+        assert!(plan.contains(index) && !plan.contains("Seq Scan on notices "), "{filter:?}:\n{plan}");
+        assert_eq!(plan.contains("Sort"), sorts, "{filter:?}:\n{plan}");
+    }
+}
+
+#[test]
+fn attempts_that_are_forgotten_next_are_found_through_an_index() {
+    let Some(database) = ledger() else { return };
+    database.add_notices(1, 5_000, "'policy:' || i", ("surrender-sync", "alibaba", "delivered"));
+    let explain = format!("EXPLAIN {}", super::retention::FIND);
+    let steps =
+        connection(&database).run("test", async |session| session.query_once(&explain, &[&5_i64, &9_i64]).await);
+    let plan = steps.unwrap().iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n");
+    assert!(plan.contains("Index Scan using notices_with_attempts") && !plan.contains("Sort"), "{plan}");
 }
 
 #[test]

@@ -378,7 +378,7 @@ impl Lists for SqliteReader {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     fn numbers(below: i64, share: Share, even_only: bool) -> Slice<i64, i64> {
@@ -402,7 +402,7 @@ mod tests {
     }
 
     /// How SQLite goes about it: the index that it walks, and whether it sorts.
-    fn steps(query: &str, values: Vec<Value>) -> String {
+    pub(in super::super) fn steps(query: &str, values: Vec<Value>) -> String {
         let mut connection = Connection::open_in_memory().unwrap();
         super::super::migrations::run(&mut connection).unwrap();
         let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();

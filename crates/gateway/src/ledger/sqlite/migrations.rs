@@ -21,6 +21,8 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0012_people_runs.sql"),
     include_str!("migrations/0013_ended.sql"),
     include_str!("migrations/0014_closed_runs.sql"),
+    include_str!("migrations/0015_skipped.sql"),
+    include_str!("migrations/0016_attempts.sql"),
 ];
 
 /// Brings the schema up to date.

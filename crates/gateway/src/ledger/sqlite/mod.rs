@@ -11,6 +11,7 @@ mod lists;
 mod load;
 mod migrations;
 mod names;
+mod notice_lists;
 mod outbox;
 mod people;
 mod reader;

@@ -13,20 +13,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params, params_from_iter};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::rows::{instant, known, millis};
 use super::{connect, failed, none_if_no_row};
 use crate::ledger::store::StoreError;
 use crate::outbox::store::{
-    AttemptRecord, AttemptVerdict, Claimed, Filter, Finished, Next, NoticeRecord, NoticeRow, NoticeState, OutboxStore,
-    Resent, Skipped, Turn, Turned, Want,
+    AttemptVerdict, Claimed, Finished, Next, NoticeRow, NoticeState, OutboxStore, Resent, Skipped, Turn, Turned, Want,
 };
 use crate::vault::Sealed;
-
-/// How many notices are sent again in one transaction: the ledger's own writing waits for as long.
-const RESEND_CHUNK: usize = 256;
 
 /// Lets the writing connections of one process go in turn.
 #[derive(Debug, Clone, Default)]
@@ -110,11 +105,15 @@ pub(super) fn synchronous(connection: &Connection, full: bool) -> rusqlite::Resu
     connection.pragma_update(None, "synchronous", if full { "full" } else { "normal" })
 }
 
+// Where a statement names the index of the open notices, SQLite may take it to be no better than that of all notices of a
+// subject, and of an endpoint that are millions.
+
 /// Queues a notice: active at once where no open one of its subject is before it.
 pub(super) fn queue(transaction: &Transaction<'_>, row: &NoticeRow, at: Timestamp) -> rusqlite::Result<()> {
     let insert = "INSERT INTO notices (subject, kind, partner, content, cause_message_id, created_ms, due_ms) \
                   SELECT ?1, ?2, ?3, ?4, ?5, ?6, iif(EXISTS ( \
-                    SELECT 1 FROM notices WHERE subject = ?1 AND state IN ('pending', 'dead')), NULL, ?6)";
+                    SELECT 1 FROM notices INDEXED BY notices_open WHERE subject = ?1 AND state IN ('pending', 'dead')), \
+                    NULL, ?6)";
     transaction.prepare_cached(insert)?.execute(params![
         row.subject,
         row.kind,
@@ -128,7 +127,7 @@ pub(super) fn queue(transaction: &Transaction<'_>, row: &NoticeRow, at: Timestam
 
 /// Makes the first open notice of a subject its active one, unless another is under way or the first is dead.
 fn advance(transaction: &Transaction<'_>, subject: &str, at: Timestamp) -> rusqlite::Result<()> {
-    let first = "SELECT id, state = 'pending', due_ms IS NOT NULL FROM notices \
+    let first = "SELECT id, state = 'pending', due_ms IS NOT NULL FROM notices INDEXED BY notices_open \
                  WHERE subject = ? AND state IN ('pending', 'dead') ORDER BY id LIMIT 1";
     let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
     let first: Option<(u64, bool, bool)> =
@@ -159,7 +158,8 @@ fn advance(transaction: &Transaction<'_>, subject: &str, at: Timestamp) -> rusql
 
 /// Whether one of these attempts closes a notice that another of its subject waits for.
 fn lets_another_go(connection: &Connection, finished: &[Finished]) -> rusqlite::Result<bool> {
-    let query = "SELECT EXISTS (SELECT 1 FROM notices d JOIN notices w ON w.subject = d.subject AND w.id <> d.id \
+    let query = "SELECT EXISTS (SELECT 1 FROM notices d JOIN notices w INDEXED BY notices_open \
+                   ON w.subject = d.subject AND w.id <> d.id \
                  WHERE d.id = ? AND w.state IN ('pending', 'dead'))";
     let mut statement = connection.prepare_cached(query)?;
     for done in finished.iter().filter(|done| done.next == Next::Delivered) {
@@ -293,83 +293,6 @@ fn next_due(connection: &Connection, partner: &str) -> rusqlite::Result<Option<T
     connection.prepare_cached(query)?.query_row([partner], read).map(Some).or_else(none_if_no_row)
 }
 
-/// The conditions of a filter and their values, in order.
-fn conditions(filter: &Filter) -> (String, Vec<Value>) {
-    let number = |id: u64| Value::Integer(i64::try_from(id).unwrap_or(i64::MAX));
-    let mut terms = Vec::new();
-    let mut values = Vec::new();
-    let mut add = |term: &'static str, value: Option<Value>| {
-        if let Some(value) = value {
-            terms.push(term);
-            values.push(value);
-        }
-    };
-    add("n.id = ?", filter.id.map(number));
-    // Open notices are few beside all of a kind or partner: their index is walked, and a plus sign keeps the others away.
-    let is_open = matches!(filter.state, Some(NoticeState::Pending | NoticeState::Dead));
-    add(if is_open { "+n.kind = ?" } else { "n.kind = ?" }, filter.kind.clone().map(Value::Text));
-    add("n.subject = ?", filter.subject.clone().map(Value::Text));
-    add(if is_open { "+n.partner = ?" } else { "n.partner = ?" }, filter.partner.clone().map(Value::Text));
-    add("n.id < ?", filter.before.map(number));
-    // Written out, so that the partial indexes can be used.
-    terms.extend(filter.state.map(|state| match state {
-        // Without the detour through the open ones all notices would be looked at.
-        NoticeState::Pending if filter.id.is_none() && filter.subject.is_none() => {
-            "n.id IN (SELECT o.id FROM notices o WHERE o.state IN ('pending', 'dead')) AND n.state = 'pending'"
-        }
-        NoticeState::Pending => "n.state = 'pending'",
-        NoticeState::Delivered => "n.state = 'delivered'",
-        NoticeState::Dead => "n.state = 'dead'",
-        NoticeState::Skipped => "n.state = 'skipped'",
-    }));
-    let terms = if terms.is_empty() { "TRUE".to_owned() } else { terms.join(" AND ") };
-    (terms, values)
-}
-
-/// What [`notice_record`] reads, in its order.
-const RECORD_COLUMNS: &str = "n.id, n.kind, n.subject, n.partner, n.content, n.cause_message_id, n.created_ms, n.state, \
-     n.due_ms, n.lease_owner IS NOT NULL, n.attempts, n.closed_ms, a.verdict, a.detail, \
-     iif(n.state = 'pending' AND n.due_ms IS NULL, (SELECT coalesce( \
-       (SELECT b.id FROM notices b WHERE b.subject = n.subject AND b.due_ms IS NOT NULL), \
-       (SELECT b.id FROM notices b WHERE b.subject = n.subject AND b.state IN ('pending', 'dead') \
-        ORDER BY b.id LIMIT 1))), NULL), \
-     iif(n.state IN ('pending', 'dead'), (SELECT count(*) FROM notices w WHERE w.subject = n.subject \
-       AND w.state IN ('pending', 'dead') AND w.state = 'pending' AND w.due_ms IS NULL AND w.id > n.id), 0)";
-
-/// The active notice of each subject, and the dead one of each that has no active one.
-const HEADS: &str = "SELECT id FROM notices WHERE due_ms IS NOT NULL \
-     UNION ALL SELECT d.id FROM notices d WHERE d.state = 'dead' \
-       AND NOT EXISTS (SELECT 1 FROM notices b WHERE b.subject = d.subject AND b.due_ms IS NOT NULL) \
-       AND NOT EXISTS (SELECT 1 FROM notices b WHERE b.subject = d.subject AND b.state IN ('pending', 'dead') \
-         AND b.id < d.id)";
-
-fn notice_record(row: &Row<'_>) -> rusqlite::Result<NoticeRecord> {
-    let optional = |column: usize| -> rusqlite::Result<Option<Timestamp>> {
-        row.get::<_, Option<i64>>(column)?.map(|_| instant(row, column)).transpose()
-    };
-    let last = match row.get::<_, Option<String>>(12)? {
-        Some(name) => Some((known(12, AttemptVerdict::from_name(&name))?, row.get(13)?)),
-        None => None,
-    };
-    Ok(NoticeRecord {
-        id: row.get(0)?,
-        kind: row.get(1)?,
-        subject: row.get(2)?,
-        partner: row.get(3)?,
-        content: Sealed::from_stored(row.get(4)?),
-        cause_message_id: row.get(5)?,
-        created_at: instant(row, 6)?,
-        state: known(7, NoticeState::from_name(&row.get::<_, String>(7)?))?,
-        due_at: optional(8)?,
-        leased: row.get(9)?,
-        attempts: row.get(10)?,
-        closed_at: optional(11)?,
-        last,
-        behind: row.get(14)?,
-        waiting: row.get(15)?,
-    })
-}
-
 /// Where a notice stands, for a person's order about it.
 struct Standing {
     subject: String,
@@ -407,18 +330,19 @@ fn resend_one(transaction: &Transaction<'_>, id: u64, now: Timestamp, resent: &m
     Ok(())
 }
 
-fn skip_one(transaction: &Transaction<'_>, id: u64, now: Timestamp) -> rusqlite::Result<Skipped> {
+fn skip_one(transaction: &Transaction<'_>, id: u64, now: Timestamp, sum: &mut Skipped) -> rusqlite::Result<()> {
     match standing(transaction, id)? {
-        None => Ok(Skipped::Unknown),
-        Some(Standing { leased: true, .. }) => Ok(Skipped::UnderWay),
-        Some(Standing { state: NoticeState::Delivered | NoticeState::Skipped, .. }) => Ok(Skipped::Closed),
+        None => {}
+        Some(Standing { leased: true, .. }) => sum.under_way += 1,
+        Some(Standing { state: NoticeState::Delivered | NoticeState::Skipped, .. }) => sum.closed += 1,
         Some(Standing { subject, .. }) => {
             let skip = "UPDATE notices SET state = 'skipped', due_ms = NULL, closed_ms = ? WHERE id = ?";
             transaction.prepare_cached(skip)?.execute(params![millis(now), id])?;
             advance(transaction, &subject, now)?;
-            Ok(Skipped::Skipped)
+            sum.skipped += 1;
         }
     }
+    Ok(())
 }
 
 impl OutboxStore for SqliteOutbox {
@@ -459,77 +383,19 @@ impl OutboxStore for SqliteOutbox {
         })
     }
 
-    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
-        let (terms, values) = conditions(filter);
-        let query = format!("SELECT count(*) FROM notices n WHERE {terms}");
-        let counted = self.connection.query_row(&query, params_from_iter(values), |row| row.get(0));
-        counted.map_err(|error| failed("counting notices", &error))
+    fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {
+        self.write_synced("sending notices again", |transaction| {
+            let mut resent = Resent::default();
+            ids.iter().try_for_each(|id| resend_one(transaction, *id, now, &mut resent))?;
+            Ok(resent)
+        })
     }
 
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        let (terms, values) = conditions(filter);
-        let query = format!(
-            "SELECT {RECORD_COLUMNS} FROM notices n \
-             LEFT JOIN attempts a ON a.notice_id = n.id AND a.number = n.attempts \
-             WHERE {terms} ORDER BY n.id DESC LIMIT {limit}"
-        );
-        let read = || -> rusqlite::Result<Vec<NoticeRecord>> {
-            self.connection.prepare(&query)?.query_map(params_from_iter(values), notice_record)?.collect()
-        };
-        read().map_err(|error| failed("reading notices", &error))
-    }
-
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        let query = format!(
-            "SELECT {RECORD_COLUMNS} FROM notices n \
-             LEFT JOIN attempts a ON a.notice_id = n.id AND a.number = n.attempts \
-             WHERE n.id IN (SELECT id FROM ({HEADS}) ORDER BY id LIMIT {limit}) ORDER BY n.id"
-        );
-        let read = || -> rusqlite::Result<Vec<NoticeRecord>> {
-            self.connection.prepare(&query)?.query_map([], notice_record)?.collect()
-        };
-        read().map_err(|error| failed("reading queues", &error))
-    }
-
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
-        let query = "SELECT number, started_ms, duration_ms, verdict, detail, response, late FROM attempts \
-                     WHERE notice_id = ? ORDER BY number";
-        let read = |row: &Row<'_>| {
-            Ok(AttemptRecord {
-                number: row.get(0)?,
-                started_at: instant(row, 1)?,
-                duration_ms: row.get(2)?,
-                verdict: known(3, AttemptVerdict::from_name(&row.get::<_, String>(3)?))?,
-                detail: row.get(4)?,
-                response: row.get::<_, Option<Vec<u8>>>(5)?.map(Sealed::from_stored),
-                late: row.get(6)?,
-            })
-        };
-        let rows = || -> rusqlite::Result<Vec<AttemptRecord>> {
-            self.connection.prepare_cached(query)?.query_map([id], read)?.collect()
-        };
-        rows().map_err(|error| failed("reading attempts", &error))
-    }
-
-    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError> {
-        let context = "sending notices again";
-        let (terms, values) = conditions(filter);
-        let query = format!("SELECT n.id FROM notices n WHERE {terms} ORDER BY n.id");
-        // Found before anything is changed: what is sent again would be found again otherwise.
-        let find = || -> rusqlite::Result<Vec<u64>> {
-            self.connection.prepare(&query)?.query_map(params_from_iter(values), |row| row.get(0))?.collect()
-        };
-        let ids = find().map_err(|error| failed(context, &error))?;
-        let mut resent = Resent::default();
-        for chunk in ids.chunks(RESEND_CHUNK) {
-            self.write_synced(context, |transaction| {
-                chunk.iter().try_for_each(|id| resend_one(transaction, *id, now, &mut resent))
-            })?;
-        }
-        Ok(resent)
-    }
-
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
-        self.write_synced("skipping a notice", |transaction| skip_one(transaction, id, now))
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError> {
+        self.write_synced("skipping notices", |transaction| {
+            let mut sum = Skipped::default();
+            ids.iter().try_for_each(|id| skip_one(transaction, *id, now, &mut sum))?;
+            Ok(sum)
+        })
     }
 }

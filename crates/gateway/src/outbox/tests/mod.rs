@@ -1,5 +1,6 @@
 //! The outbox as a whole, over SQLite, in time that leaps.
 
+mod desk;
 mod durability;
 mod queue;
 mod recovery;
@@ -21,10 +22,6 @@ const MINUTE: Duration = Duration::from_mins(1);
 
 fn ok(_: &Call, _: usize) -> Reaction {
     Reaction::Answer("ok")
-}
-
-fn id(id: u64) -> Filter {
-    Filter { id: Some(id), ..Filter::default() }
 }
 
 async fn a_subject_goes_in_order_and_subjects_go_side_by_side(database: Database) {
@@ -63,7 +60,7 @@ async fn a_dead_letter_blocks_its_subject_alone_and_says_so(database: Database) 
     world.run_for(MINUTE).await;
     assert_eq!((world.sent("a"), world.sent("b")), (vec![1], vec![1, 2]));
     let dead = world.notice(1);
-    assert_eq!((dead.state, dead.waiting, dead.due_at), (NoticeState::Dead, 2, None));
+    assert_eq!((dead.state, dead.waiting.count, dead.due_at), (NoticeState::Dead, 2, None));
     assert_eq!(dead.last, Some((AttemptVerdict::Dead, "plain: no".to_owned())));
     assert_eq!((world.notice(2).behind, world.notice(4).behind), (Some(world.nth(1)), Some(world.nth(1))));
     world.queue([("a", 4)]);
@@ -73,8 +70,11 @@ async fn a_dead_letter_blocks_its_subject_alone_and_says_so(database: Database) 
     world.script(ok);
     let all_dead =
         Filter { state: Some(NoticeState::Dead), kind: Some("surrender-sync".to_owned()), ..Filter::default() };
-    assert_eq!(world.desk().count(&all_dead).unwrap(), 1);
-    assert_eq!(world.desk().resend(&all_dead).unwrap(), Resent { due: 1, ..Resent::default() });
+    assert_eq!(world.desk().count(&all_dead).unwrap().count, 1);
+    assert_eq!(
+        world.desk().resend(&world.desk().matching(&all_dead).unwrap()).unwrap(),
+        Resent { due: 1, ..Resent::default() }
+    );
     world.run_for(MINUTE).await;
     assert_eq!(world.sent("a"), [1, 1, 2, 3, 4]);
 }
@@ -83,12 +83,35 @@ async fn a_skipped_dead_letter_lets_its_subject_go_on(database: Database) {
     let world = World::new(database, |call, _| Reaction::Answer(if call.mark == 1 { "no" } else { "ok" }));
     world.queue([("a", 1), ("a", 2)]);
     world.run_for(MINUTE).await;
-    assert_eq!(world.desk().skip(9).unwrap(), Skipped::Unknown);
-    assert_eq!(world.desk().skip(world.nth(1)).unwrap(), Skipped::Skipped);
-    assert_eq!(world.desk().skip(world.nth(1)).unwrap(), Skipped::Closed);
+    assert_eq!(world.desk().skip(&[9]).unwrap(), Skipped::default());
+    assert_eq!(world.desk().skip(&[world.nth(1)]).unwrap(), Skipped { skipped: 1, ..Skipped::default() });
+    assert_eq!(world.desk().skip(&[world.nth(1)]).unwrap(), Skipped { closed: 1, ..Skipped::default() });
     world.run_for(MINUTE).await;
     assert_eq!(world.sent("a"), [1, 2]);
     assert_eq!(world.notice(1).state, NoticeState::Skipped);
+}
+
+async fn the_queue_of_an_endpoint_that_is_gone_is_cleared(database: Database) {
+    let mut world =
+        World::new(database, |call, _| if call.mark == 2 { Reaction::Hang } else { Reaction::Answer("no") });
+    world.lanes.push(lane("gone", 1_000));
+    let rows: Vec<_> = (1..=600).map(|mark| world.row("gone", ["a", "b"][(mark % 2) as usize], mark)).collect();
+    world.store().queue(&rows, world.clock.now()).unwrap();
+    world.queue([("c", 3)]);
+    let worker = tokio::spawn(world.worker().run(std::future::pending()));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let gone = Filter { partner: Some("gone".to_owned()), ..Filter::default() };
+    let found = world.desk().open(&gone).unwrap();
+    assert_eq!(found.len(), 600, "one is dead, one under way, the others wait");
+    let expected = Skipped { skipped: 599, under_way: 1, closed: 0 };
+    assert_eq!(world.desk().skip(&found).unwrap(), expected);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((world.sent("a"), world.sent("b")), (vec![2], vec![1]), "nothing was sent in between");
+    assert_eq!((world.count(NoticeState::Dead), world.count(NoticeState::Pending)), (1, 1), "others are left");
+    let delivered = Filter { state: Some(NoticeState::Delivered), ..gone };
+    assert!(world.desk().open(&delivered).unwrap().is_empty());
+    worker.abort();
+    world.expect_open(2);
 }
 
 async fn a_resend_of_something_delivered_is_sent_again(database: Database) {
@@ -96,7 +119,7 @@ async fn a_resend_of_something_delivered_is_sent_again(database: Database) {
     world.queue([("a", 1), ("a", 2)]);
     world.run_for(MINUTE).await;
     for times in 2..4 {
-        assert_eq!(world.desk().resend(&id(world.nth(1))).unwrap(), Resent { due: 1, ..Resent::default() });
+        assert_eq!(world.desk().resend(&[world.nth(1)]).unwrap(), Resent { due: 1, ..Resent::default() });
         world.run_for(MINUTE).await;
         assert_eq!(world.sent("a").iter().filter(|mark| **mark == 1).count(), times);
     }
@@ -113,8 +136,8 @@ async fn a_resend_waits_for_what_is_under_way_on_its_subject(database: Database)
     world.queue([("a", 1), ("a", 2), ("a", 3)]);
     let worker = tokio::spawn(world.worker().run(tokio::time::sleep(MINUTE)));
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(world.desk().resend(&id(world.nth(1))).unwrap(), Resent { waiting: 1, ..Resent::default() });
-    assert_eq!(world.desk().resend(&id(world.nth(2))).unwrap(), Resent { under_way: 1, ..Resent::default() });
+    assert_eq!(world.desk().resend(&[world.nth(1)]).unwrap(), Resent { waiting: 1, ..Resent::default() });
+    assert_eq!(world.desk().resend(&[world.nth(2)]).unwrap(), Resent { under_way: 1, ..Resent::default() });
     assert_eq!(world.notice(1).behind, Some(world.nth(2)));
     worker.await.unwrap();
     assert_eq!(world.sent("a"), [1, 2, 1, 2, 3], "what is sent again keeps its place");
@@ -194,7 +217,7 @@ async fn what_was_tried_for_too_long_is_given_up_and_what_only_waited_is_not(dat
     assert_eq!((verdict, detail.as_str()), (AttemptVerdict::Dead, "given up for its age; plain: connection refused"));
     // The second is tried for an hour of its own.
     world.script(|call, _| if call.mark == 2 { Reaction::Down } else { Reaction::Answer("ok") });
-    world.desk().resend(&id(world.nth(1))).unwrap();
+    world.desk().resend(&[world.nth(1)]).unwrap();
     world.run_for(Duration::from_mins(30)).await;
     assert_eq!((world.notice(1).state, world.notice(2).state), (NoticeState::Delivered, NoticeState::Pending));
     world.script(ok);
@@ -261,6 +284,7 @@ on_both_databases! {
     a_sleeping_worker_is_woken_and_one_that_nobody_wakes_looks_again,
     a_dead_letter_blocks_its_subject_alone_and_says_so,
     a_skipped_dead_letter_lets_its_subject_go_on,
+    the_queue_of_an_endpoint_that_is_gone_is_cleared,
     a_resend_of_something_delivered_is_sent_again,
     a_resend_waits_for_what_is_under_way_on_its_subject,
     two_workers_never_have_one_subject_under_way_at_once,

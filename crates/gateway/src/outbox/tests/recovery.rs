@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::ledger::store::StoreError;
-use crate::outbox::store::{AttemptRecord, NoticeRecord, NoticeRow, OutboxStore, Turn, Turned};
+use crate::outbox::store::{NoticeRow, OutboxStore, Turn, Turned};
 use crate::outbox::{Tools, Worker};
 use world::TestClock;
 
@@ -126,28 +126,12 @@ impl OutboxStore for Fallible {
         self.inner.bring_forward(partner, now, limit)
     }
 
-    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
-        self.inner.count(filter)
+    fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {
+        self.inner.resend(ids, now)
     }
 
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        self.inner.list(filter, limit)
-    }
-
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
-        self.inner.queues(limit)
-    }
-
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
-        self.inner.attempts(id)
-    }
-
-    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError> {
-        self.inner.resend(filter, now)
-    }
-
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
-        self.inner.skip(id, now)
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError> {
+        self.inner.skip(ids, now)
     }
 }
 

@@ -21,9 +21,10 @@ use tokio::time::Instant;
 use crate::clock::Clock;
 use crate::ledger::backend::Backend;
 use crate::ledger::fixture::{Database, off_runtime};
+use crate::ledger::lists::Slice;
 use crate::ledger::store::StoreError;
 use crate::outbox::store::{
-    AttemptRecord, Filter, NoticeRecord, NoticeRow, NoticeState, OutboxStore, Resent, Skipped, Turn, Turned,
+    AttemptRecord, Filter, NoticeRecord, NoticeRow, NoticeState, Notices, OutboxStore, Resent, Skipped, Turn, Turned,
 };
 use crate::outbox::{Backoff, Desk, LaneConfig, Policy, Sending, Tools, Transport, Wake, Worker};
 use crate::vault::tests::vault;
@@ -244,7 +245,11 @@ impl World {
     }
 
     pub(super) fn desk(&self) -> Desk {
-        Desk::new(self.store(), self.wake.clone(), Arc::new(self.clock.clone()))
+        Desk::new(self.store(), self.notices(), self.wake.clone(), Arc::new(self.clock.clone()))
+    }
+
+    pub(super) fn notices(&self) -> Arc<dyn Notices> {
+        Arc::new(OffRuntime(self.backend.readers().notices))
     }
 
     pub(super) fn tools(&self) -> Tools {
@@ -307,14 +312,12 @@ impl World {
     }
 
     pub(super) fn count(&self, state: NoticeState) -> u64 {
-        self.store().count(&Filter { state: Some(state), ..Filter::default() }).unwrap()
+        self.desk().count(&Filter { state: Some(state), ..Filter::default() }).unwrap().count
     }
 
     /// The number of the notice that was queued as the `nth`, from 1; 0, which none has, where there is no such.
     pub(super) fn nth(&self, nth: usize) -> u64 {
-        let mut ids: Vec<u64> =
-            self.store().list(&Filter::default(), 10_000).unwrap().iter().map(|notice| notice.id).collect();
-        ids.sort_unstable();
+        let ids = self.desk().matching(&Filter::default()).unwrap();
         ids.get(nth - 1).copied().unwrap_or(0)
     }
 
@@ -325,9 +328,9 @@ impl World {
 }
 
 /// A store that may be used where asynchronous work is driven.
-struct OffRuntime(Box<dyn OutboxStore>);
+struct OffRuntime<S>(S);
 
-impl OutboxStore for OffRuntime {
+impl OutboxStore for OffRuntime<Box<dyn OutboxStore>> {
     fn queue(&mut self, rows: &[NoticeRow], at: Timestamp) -> Result<(), StoreError> {
         off_runtime(|| self.0.queue(rows, at))
     }
@@ -344,28 +347,30 @@ impl OutboxStore for OffRuntime {
         off_runtime(|| self.0.bring_forward(partner, now, limit))
     }
 
-    fn count(&mut self, filter: &Filter) -> Result<u64, StoreError> {
-        off_runtime(|| self.0.count(filter))
+    fn resend(&mut self, ids: &[u64], now: Timestamp) -> Result<Resent, StoreError> {
+        off_runtime(|| self.0.resend(ids, now))
     }
 
-    fn list(&mut self, filter: &Filter, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+    fn skip(&mut self, ids: &[u64], now: Timestamp) -> Result<Skipped, StoreError> {
+        off_runtime(|| self.0.skip(ids, now))
+    }
+}
+
+impl Notices for OffRuntime<Arc<dyn Notices>> {
+    fn list(&self, filter: &Filter, limit: usize) -> Result<Slice<NoticeRecord, u64>, StoreError> {
         off_runtime(|| self.0.list(filter, limit))
     }
 
-    fn queues(&mut self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+    fn ids(&self, filter: &Filter) -> Result<Slice<u64, u64>, StoreError> {
+        off_runtime(|| self.0.ids(filter))
+    }
+
+    fn show(&self, id: u64) -> Result<Option<(NoticeRecord, Vec<AttemptRecord>)>, StoreError> {
+        off_runtime(|| self.0.show(id))
+    }
+
+    fn queues(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
         off_runtime(|| self.0.queues(limit))
-    }
-
-    fn attempts(&mut self, id: u64) -> Result<Vec<AttemptRecord>, StoreError> {
-        off_runtime(|| self.0.attempts(id))
-    }
-
-    fn resend(&mut self, filter: &Filter, now: Timestamp) -> Result<Resent, StoreError> {
-        off_runtime(|| self.0.resend(filter, now))
-    }
-
-    fn skip(&mut self, id: u64, now: Timestamp) -> Result<Skipped, StoreError> {
-        off_runtime(|| self.0.skip(id, now))
     }
 }
 

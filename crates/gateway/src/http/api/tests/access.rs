@@ -7,7 +7,7 @@ use super::*;
 async fn every_operation_is_open_to_its_scope_alone() {
     let world = World::new();
     let operations = operations(&document());
-    assert_eq!(operations.len(), 14);
+    assert_eq!(operations.len(), 16);
     for (method, path, operation) in operations {
         let scope = operation["security"][0]["token"][0].as_str().unwrap();
         let scope = Scope::from_name(scope).unwrap();

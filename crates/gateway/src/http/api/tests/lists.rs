@@ -227,8 +227,104 @@ async fn strangers_are_listed_newest_first_as_far_as_the_ring_reaches() {
     assert_eq!(world.get_as(ALL, "/strangers/1").await.status, StatusCode::NOT_FOUND);
 }
 
+/// What a walk meets, and how many pages it took.
+async fn walk_in_pages(world: &World, path: &str) -> (Vec<u64>, usize) {
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    for page_number in 1..100 {
+        let page = world.get(&format!("{path}&limit=2{cursor}")).await;
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].as_u64().unwrap()));
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return (seen, page_number),
+        }
+    }
+    panic!("no end");
+}
+
+async fn deliveries_are_found_by_each_combination_of_filters(database: Database) {
+    let world = World::on(database);
+    let states = ["pending", "delivered", "dead", "skipped"];
+    let kinds = ["surrender-sync", "webhook"];
+    let mut notices = Vec::new();
+    for n in 1..=32_usize {
+        let notice = (states[n % 4], kinds[n / 4 % 2], ["alibaba", "other"][n / 8 % 2], ["a", "b"][n / 16 % 2]);
+        let (state, kind, partner, subject) = notice;
+        world.database.add_notices(u64::try_from(n).unwrap(), 1, &format!("'{subject}'"), (kind, partner, state));
+        notices.push(notice);
+    }
+    notices.reverse();
+    let all: Vec<u64> = walk_in_pages(&world, "/deliveries?").await.0;
+    assert_eq!(all.len(), notices.len());
+    let fits = |wanted: Option<&str>, found: &str| wanted.is_none_or(|wanted| wanted == found);
+    for state in states.map(Some).into_iter().chain([None]) {
+        for kind in [Some("webhook"), None] {
+            for partner in [Some("other"), None] {
+                for subject in [Some("b"), None] {
+                    let given = [("state", state), ("kind", kind), ("partner", partner), ("subject", subject)];
+                    let given = given.iter().filter_map(|(name, value)| Some(format!("{name}={}&", (*value)?)));
+                    let path = format!("/deliveries?{}", given.collect::<String>());
+                    let expected = notices.iter().zip(&all).filter(|(notice, _)| {
+                        let (its_state, its_kind, its_partner, its_subject) = **notice;
+                        fits(state, its_state)
+                            && fits(kind, its_kind)
+                            && fits(partner, its_partner)
+                            && fits(subject, its_subject)
+                    });
+                    let expected: Vec<u64> = expected.map(|(_, id)| *id).collect();
+                    assert_eq!(walk_in_pages(&world, &path).await.0, expected, "{path}");
+                }
+            }
+        }
+    }
+}
+
+async fn a_page_of_deliveries_looks_at_its_share_of_them_and_says_where_to_go_on(database: Database) {
+    let world = World::on(database);
+    let add = |first, count, subject: &str, what| world.database.add_notices(first, count, subject, what);
+    add(1, 1, "'policy:' || i", ("webhook", "alibaba", "skipped"));
+    add(2, 1, "'policy:' || i", ("webhook", "alibaba", "dead"));
+    add(3, 1, "'policy:' || i", ("webhook", "alibaba", "pending"));
+    add(4, 40_001, "'policy:' || i", ("surrender-sync", "alibaba", "delivered"));
+    add(50_000, 1, "'policy:' || i", ("auction-result", "alibaba", "delivered"));
+    for (filter, expected) in [
+        // Among all, the few that are not delivered are found by indexes of theirs.
+        ("state=skipped", (1, 1)),
+        ("state=skipped&partner=alibaba&kind=webhook", (1, 1)),
+        ("state=dead&partner=alibaba", (1, 1)),
+        ("state=pending&partner=alibaba", (1, 1)),
+        ("state=skipped&kind=surrender-sync", (0, 1)),
+        ("kind=webhook", (3, 2)),
+        ("subject=policy:3", (1, 1)),
+        // One in many, and no index that has both.
+        ("kind=webhook&state=delivered", (0, 1)),
+        ("partner=alibaba&kind=webhook", (3, 4)),
+        ("partner=alibaba&subject=policy:1", (1, 1)),
+        ("state=delivered&partner=alibaba&kind=auction-result", (1, 3)),
+    ] {
+        let (seen, pages) = walk_in_pages(&world, &format!("/deliveries?{filter}&")).await;
+        assert_eq!((seen.len(), pages), expected, "{filter}");
+    }
+    // More are open than one call looks at: they are looked for where the others are.
+    add(60_000, 20_001, "'webhook:core'", ("webhook", "webhook:core", "pending"));
+    for filter in ["state=pending", "state=pending&kind=webhook"] {
+        let first = world.get(&format!("/deliveries?{filter}&limit=200")).await;
+        assert_eq!(column(&first, "state"), ["pending"; 200]);
+        assert!(first["next"].is_string());
+    }
+    for (filter, expected) in [
+        ("state=pending&partner=alibaba", (1, 3)),
+        ("state=dead&subject=webhook:core", (0, 1)),
+        ("state=pending&subject=webhook:core&kind=surrender-sync", (0, 2)),
+    ] {
+        let (seen, pages) = walk_in_pages(&world, &format!("/deliveries?{filter}&")).await;
+        assert_eq!((seen.len(), pages), expected, "{filter}");
+    }
+}
+
 on_both_databases! {
     tokio::test;
+    deliveries_are_found_by_each_combination_of_filters,
+    a_page_of_deliveries_looks_at_its_share_of_them_and_says_where_to_go_on,
     a_walk_meets_each_row_once_while_rows_are_added,
     policies_are_found_by_each_filter,
     recoveries_and_messages_are_found_by_each_filter,

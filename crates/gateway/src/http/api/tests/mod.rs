@@ -124,7 +124,7 @@ struct World {
     clock: Arc<TestClock>,
     /// Gives events their places, where the ledger itself does not.
     sequencer: Option<Mutex<Sequencer>>,
-    _database: Database,
+    database: Database,
 }
 
 impl World {
@@ -135,7 +135,7 @@ impl World {
     fn on(database: Database) -> Self {
         let vault = Arc::new(database.vault());
         let mut backend = database.open(&vault);
-        let Readers { reader, lists, .. } = backend.readers();
+        let Readers { reader, lists, notices, .. } = backend.readers();
         let clock = Arc::new(TestClock(AtomicI64::new(START.parse::<Timestamp>().unwrap().as_millisecond())));
         let sequencer = backend.sequencer(Arc::clone(&clock) as Arc<dyn Clock>).unwrap().map(Mutex::new);
         let feed = Feed::default();
@@ -156,7 +156,7 @@ impl World {
             ledger: ledger.clone(),
             reader,
             lists,
-            desk: Desk::new(backend.outbox().unwrap(), Wake::default(), Arc::clone(&clock) as Arc<dyn Clock>),
+            desk: Desk::new(backend.outbox().unwrap(), notices, Wake::default(), Arc::clone(&clock) as Arc<dyn Clock>),
             resends: backend.resends().unwrap(),
             feed: feed.clone(),
             vault: Arc::clone(&vault),
@@ -166,7 +166,7 @@ impl World {
             limits: ApiLimits { body_bytes: 4_096, body_timeout: Duration::from_mins(1), deadline: DEADLINE },
         }));
         let router = router(Arc::clone(&api));
-        Self { router, api, meter, ledger, _committer: committer, feed, vault, clock, sequencer, _database: database }
+        Self { router, api, meter, ledger, _committer: committer, feed, vault, clock, sequencer, database }
     }
 
     fn advance_ms(&self, ms: i64) {

@@ -146,6 +146,35 @@ async fn deliveries_are_sent_again_once_a_key() {
     assert_eq!(world.post("/deliveries/9/resend", "nine", &json!({})).await.status, StatusCode::NOT_FOUND);
 }
 
+#[tokio::test]
+async fn deliveries_are_skipped_once_a_key() {
+    let world = World::new();
+    for (index, biz_id) in ["A", "B", "C"].iter().enumerate() {
+        world.post(&format!("/auctions/{biz_id}/stages"), &format!("{index}"), &stage(1)).await;
+    }
+    let path = "/deliveries/skip";
+    let order = json!({"partner": "alibaba"});
+    let counted = world.post(path, "k", &json!({"partner": "alibaba", "dryRun": true})).await.json();
+    assert_eq!(counted, json!({"dryRun": true, "matched": 3, "skipped": 0, "underWay": 0, "closed": 0}));
+    let one = world.post("/deliveries/2/skip", "one", &json!({})).await.json();
+    assert_eq!(one, json!({"dryRun": false, "matched": 1, "skipped": 1, "underWay": 0, "closed": 0}));
+    assert_eq!(world.post("/deliveries/2/skip", "two", &json!({})).await.json()["closed"], 1);
+    assert_eq!(world.post("/deliveries/9/skip", "nine", &json!({})).await.status, StatusCode::NOT_FOUND);
+    let first = world.post(path, "k", &order).await;
+    assert_eq!(first.json(), json!({"dryRun": false, "matched": 2, "skipped": 2, "underWay": 0, "closed": 0}));
+    assert_eq!(column(&world.get("/deliveries?state=skipped").await, "id"), ["3", "2", "1"]);
+    world.post("/auctions/D/stages", "3", &stage(1)).await;
+    let again = world.post(path, "k", &order).await;
+    assert_eq!((&again.body, &again.headers["idempotency-replayed"]), (&first.body, &"true".parse().unwrap()));
+    assert_eq!(column(&world.get("/deliveries?state=pending").await, "id"), ["4"], "the copy skips nothing");
+    let resent = world.post("/deliveries/resend", "k", &order).await.json();
+    assert_eq!((&resent["status"], &resent["errors"][0]["field"]), (&409.into(), &"order".into()));
+    for body in [json!({}), json!({"dryRun": true}), json!({"state": "delivered"}), json!({"id": 4})] {
+        let refused = world.post(path, "l", &body).await.status;
+        assert!([StatusCode::UNPROCESSABLE_ENTITY, StatusCode::BAD_REQUEST].contains(&refused), "{body}: {refused}");
+    }
+}
+
 on_both_databases! {
     tokio::test;
     copies_at_the_same_moment_are_carried_out_once,

@@ -20,9 +20,11 @@ use crate::http::console::language::messages;
 use crate::http::console::layout::{self, Place};
 use crate::http::console::parts::{self, Tone, chip};
 use crate::http::console::view::View;
+use crate::http::console::words::bounded;
 use crate::ledger::lists::SecretUse;
 use crate::outbox::LaneConfig;
 use crate::outbox::store::{AttemptVerdict, Filter, NoticeState};
+use crate::statistics::store::Bounded;
 
 messages! {
     LEAD: "配置文件中的现状。修改请编辑配置文件并重启网关。", "What the configuration says. To change it, edit the file and restart the gateway.";
@@ -96,15 +98,15 @@ pub(super) fn routes() -> Router<Arc<Console>> {
 
 /// How a receiver of notices fares.
 struct Health {
-    pending: u64,
-    dead: u64,
+    pending: Bounded,
+    dead: Bounded,
     /// How the last attempt at any of the newest notices ended.
     last: Option<(Timestamp, AttemptVerdict, String)>,
 }
 
 fn health(console: &Console, partner: &str) -> Result<Health, Failure> {
     let of = |state| Filter { partner: Some(partner.to_owned()), state, ..Filter::default() };
-    let recent = console.desk.list(&of(None), RECENT)?;
+    let recent = console.desk.list(&of(None), RECENT)?.items;
     let last = recent.into_iter().filter_map(|notice| {
         let (verdict, detail) = notice.last?;
         Some((notice.closed_at.unwrap_or(notice.created_at), verdict, detail))
@@ -305,11 +307,11 @@ fn platforms(view: &View, console: &Console, fares: &[Health]) -> Markup {
 
 fn platform_row(view: &View, columns: &[&str; 7], lane: &LaneConfig, health: &Health) -> Markup {
     let [id, fares, open, url, app_key, rate, last] = columns;
-    let (tone, word) = match (&health.last, health.dead) {
+    let (tone, word) = match (&health.last, health.dead.count) {
         (_, 1..) => (Tone::Bad, STUCK),
         (None, _) => (Tone::Quiet, IDLE),
         (Some((_, AttemptVerdict::Delivered, _)), _) => (Tone::Good, WELL),
-        (Some(_), _) if health.pending > 0 => (Tone::Warn, FAILING),
+        (Some(_), _) if health.pending.count > 0 => (Tone::Warn, FAILING),
         (Some(_), _) => (Tone::Good, WELL),
     };
     let address = |state: &str| {
@@ -322,7 +324,9 @@ fn platform_row(view: &View, columns: &[&str; 7], lane: &LaneConfig, health: &He
             td data-label=(id) { (parts::code(&lane.partner)) }
             td data-label=(fares) { (chip(tone, view.t(word))) }
             td data-label=(open) {
-                a href=(address("pending")) { (health.pending) } " / " a href=(address("dead")) { (health.dead) }
+                a href=(address("pending")) { (bounded(health.pending)) }
+                " / "
+                a href=(address("dead")) { (bounded(health.dead)) }
             }
             td.wrap data-label=(url) { (lane.url) }
             td data-label=(app_key) { (parts::code(&lane.app.app_key)) }

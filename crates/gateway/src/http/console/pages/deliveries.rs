@@ -1,4 +1,6 @@
-//! `/console/deliveries`: what is to be sent, what came of it, and what stands behind what; many sent again at once.
+//! `/console/deliveries`: what is to be sent, what came of it, and what stands behind what.
+
+mod orders;
 
 use std::sync::Arc;
 
@@ -13,19 +15,18 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::messages::choice;
-use crate::console::audit::{Action, AuditEntry};
 use crate::console::role::Role;
 use crate::http::console::Console;
 use crate::http::console::access::{Visit, need};
 use crate::http::console::failure::Failure;
-use crate::http::console::icons::{Icon, icon};
+use crate::http::console::icons::Icon;
 use crate::http::console::language::messages;
-use crate::http::console::layout::{self, Place, form_token};
+use crate::http::console::layout::{self, Place};
 use crate::http::console::live::live;
-use crate::http::console::order::Order;
-use crate::http::console::parts::{self, Tone, chip, notice, reason};
-use crate::http::console::sign_in::to;
+use crate::http::console::parts::{self, Tone, chip, notice};
 use crate::http::console::view::View;
+use crate::http::console::words::bounded;
+use crate::ledger::lists::Slice;
 use crate::outbox::store::{Filter, NoticeRecord, NoticeState};
 
 messages! {
@@ -56,19 +57,12 @@ messages! {
     CLEAR: "清空", "Clear";
     EMPTY: "没有符合条件的通知", "No notice fits";
     EMPTY_HINT: "放宽筛选条件，或清空后重新查看。", "Widen the filter, or clear it.";
+    NONE_HERE: "这一段里没有符合条件的通知", "None of these notices fits";
+    NONE_HERE_HINT: "一次只查看一部分通知，请继续看更早的。", "Only so many are looked at a time: go on to the older ones.";
     RESEND_ALL: "重发符合条件的…", "Resend what fits…";
-    RESEND_TITLE: "重发多条通知", "Resend notices";
-    RESEND_COUNT: "符合条件的通知共 {} 条。", "{} notices fit.";
-    RESEND_NONE: "没有符合条件的通知，无需重发。", "No notice fits; there is nothing to resend.";
-    RESEND_HINT: "已送达的也会再发一次；各主题内的先后不变。", "Delivered ones are sent once more, too; each keeps its place within its subject.";
-    RESEND_FILTER: "请至少选择一个条件，以免重发全部通知。", "Choose at least one condition, so that not everything is sent again.";
-    RESEND: "重发这 {} 条", "Resend these {}";
-    REASON: "事由", "Reason";
-    REASON_HINT: "写入审计日志", "Goes into the audit log";
-    REASON_MISSING: "未执行：请填写事由。", "Nothing was done: please give a reason.";
-    CHANGED: "未执行：符合条件的数量已由 {} 变为 {}，请再次确认。", "Nothing was done: {} fitted then, {} do now. Please confirm again.";
+    SKIP_ALL: "跳过符合条件的…", "Skip what fits…";
     RESENT: "已安排重发：{} 条立即发送，{} 条排在同主题的前一条之后，{} 条正在发送中。", "Sent again: {} now, {} after others of their subjects, {} were being sent already.";
-    BACK: "全部通知", "All notices";
+    SKIPPED_NOW: "已跳过 {} 条；{} 条正在发送中，未跳过；{} 条此前已了结。", "{} skipped; {} were being sent and were not; {} were done before.";
 }
 
 const PATH: &str = "/console/deliveries";
@@ -85,6 +79,8 @@ struct Wanted {
     before: Option<u64>,
     /// What came of sending again: due, waiting, under way.
     resent: Option<String>,
+    /// What came of skipping: skipped, under way, closed.
+    skipped: Option<String>,
 }
 
 fn text(given: Option<&String>) -> Option<String> {
@@ -94,7 +90,6 @@ fn text(given: Option<&String>) -> Option<String> {
 impl Wanted {
     fn filter(&self) -> Filter {
         Filter {
-            id: None,
             state: self.state.as_deref().and_then(NoticeState::from_name),
             kind: text(self.kind.as_ref()),
             subject: text(self.subject.as_ref()),
@@ -124,10 +119,7 @@ impl Wanted {
 }
 
 pub(super) fn routes() -> Router<Arc<Console>> {
-    Router::new()
-        .route(PATH, get(show))
-        .route("/console/deliveries/live", get(tail))
-        .route("/console/deliveries/resend", get(ask).post(resend))
+    Router::new().route(PATH, get(show)).route("/console/deliveries/live", get(tail)).merge(orders::routes())
 }
 
 /// What the list shows.
@@ -140,10 +132,7 @@ struct Found {
 fn find(console: &Console, wanted: &Wanted) -> Result<Found, Failure> {
     let is_first = wanted.before.is_none() && !wanted.is_narrowed();
     let queues = if is_first { console.desk.queues(QUEUES_SHOWN)? } else { Vec::new() };
-    let mut notices = console.desk.list(&wanted.filter(), ROWS + 1)?;
-    let more = notices.len() > ROWS;
-    notices.truncate(ROWS);
-    let next = notices.last().filter(|_| more).map(|last| last.id);
+    let Slice { items: notices, next } = console.desk.list(&wanted.filter(), ROWS)?;
     Ok(Found { queues, notices, next })
 }
 
@@ -160,11 +149,17 @@ async fn show(
         header.page-head {
             div { h1 { (view.t(Place::Deliveries.label())) } p.muted { (view.t(LEAD)) } }
             @if view.may(Role::Operator) {
-                a.button href=(wanted.address("/console/deliveries/resend", None)) { (view.t(RESEND_ALL)) }
+                div.head-actions {
+                    a.button href=(wanted.address(orders::RESEND, None)) { (view.t(RESEND_ALL)) }
+                    a.button.danger href=(wanted.address(orders::SKIP, None)) { (view.t(SKIP_ALL)) }
+                }
             }
         }
         @if let Some(resent) = wanted.resent.as_deref().and_then(counts) {
             (notice(Tone::Good, &view.with(RESENT, &[&resent[0], &resent[1], &resent[2]])))
+        }
+        @if let Some(skipped) = wanted.skipped.as_deref().and_then(counts) {
+            (notice(Tone::Good, &view.with(SKIPPED_NOW, &[&skipped[0], &skipped[1], &skipped[2]])))
         }
         (filter_form(&view, &console, &wanted, PATH))
         div.live-part data-live=[live] { (lists(&view, &wanted, &found)) }
@@ -172,7 +167,7 @@ async fn show(
     Ok(layout::page(&view, Some(Place::Deliveries), view.t(Place::Deliveries.label()), &content))
 }
 
-/// `due,waiting,under_way`.
+/// Three counts, with commas between them.
 fn counts(text: &str) -> Option<[u64; 3]> {
     let counts: Vec<u64> = text.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
     counts.try_into().ok()
@@ -201,7 +196,8 @@ fn lists(view: &View, wanted: &Wanted, found: &Found) -> Markup {
             h2 { (view.t(ALL)) }
         }
         @if found.notices.is_empty() {
-            (parts::empty(Icon::Send, view.t(EMPTY), &html! { (view.t(EMPTY_HINT)) }))
+            @let (title, hint) = if older.is_some() { (NONE_HERE, NONE_HERE_HINT) } else { (EMPTY, EMPTY_HINT) };
+            (parts::empty(Icon::Send, view.t(title), &html! { (view.t(hint)) }))
         } @else { (table(view, view.t(ALL), &found.notices)) }
         (parts::older(view, older.as_deref()))
     }
@@ -262,7 +258,7 @@ pub(super) fn standing(view: &View, notice: &NoticeRecord) -> Markup {
         @else if let Some(due) = notice.due_at.filter(|due| *due > view.now) {
             " " span.muted { (view.t(DUE)) " " (parts::short_time(due, view.now)) }
         }
-        @if notice.waiting > 0 { " " (chip(Tone::Warn, &view.with(WAITING, &[&notice.waiting]))) }
+        @if notice.waiting.count > 0 { " " (chip(Tone::Warn, &view.with(WAITING, &[&bounded(notice.waiting)]))) }
     }
 }
 
@@ -305,110 +301,6 @@ fn filter_form(view: &View, console: &Console, wanted: &Wanted, path: &str) -> M
                     a.quiet-button href=(path) { (view.t(CLEAR)) }
                 }
             }
-        }
-    }
-}
-
-async fn ask(
-    State(console): State<Arc<Console>>,
-    visit: Visit<need::Operator>,
-    Query(wanted): Query<Wanted>,
-) -> Result<Markup, Failure> {
-    asking(&console, &visit.view, wanted, None).await
-}
-
-/// The page that counts, and asks.
-async fn asking(console: &Arc<Console>, view: &View, wanted: Wanted, said: Option<Markup>) -> Result<Markup, Failure> {
-    let wanted = Wanted { before: None, ..wanted };
-    let filter = wanted.filter();
-    let count = if wanted.is_narrowed() {
-        Some(console.read(move |console| Ok(console.desk.count(&filter)?)).await?)
-    } else {
-        None
-    };
-    let content = html! {
-        header.page-head {
-            div {
-                p { a.back href=(wanted.address(PATH, None)) { (icon(Icon::Back)) (view.t(BACK)) } }
-                h1 { (view.t(RESEND_TITLE)) }
-            }
-        }
-        @if let Some(said) = said { (said) }
-        (filter_form(view, console, &wanted, "/console/deliveries/resend"))
-        @match count {
-            None => { (notice(Tone::Info, view.t(RESEND_FILTER))) }
-            Some(0) => { (notice(Tone::Info, view.t(RESEND_NONE))) }
-            Some(count) => { (confirmation(view, &wanted, count)) }
-        }
-    };
-    Ok(layout::page(view, Some(Place::Deliveries), view.t(RESEND_TITLE), &content))
-}
-
-fn confirmation(view: &View, wanted: &Wanted, count: u64) -> Markup {
-    let form = html! {
-        p.muted { (view.t(RESEND_HINT)) }
-        form.narrow-form method="post" action="/console/deliveries/resend" {
-            (form_token(view))
-            @for (name, value) in wanted.pairs() { input type="hidden" name=(name) value=(value); }
-            input type="hidden" name="count" value=(count);
-            div.field {
-                label for="reason" { (view.t(REASON)) }
-                input #reason name="reason" required minlength="2" maxlength="200" autocomplete="off";
-                p.field-hint { (view.t(REASON_HINT)) }
-            }
-            button.button.primary.filled type="submit" { (view.with(RESEND, &[&count])) }
-        }
-    };
-    parts::card(&view.with(RESEND_COUNT, &[&count]), &form)
-}
-
-#[derive(Debug, Deserialize)]
-struct Resend {
-    state: Option<String>,
-    kind: Option<String>,
-    subject: Option<String>,
-    partner: Option<String>,
-    /// How many fitted when it was asked.
-    count: u64,
-    reason: String,
-}
-
-async fn resend(
-    State(console): State<Arc<Console>>,
-    Order { view, content, .. }: Order<need::Operator, Resend>,
-) -> Result<Response, Failure> {
-    let Resend { state, kind, subject, partner, count, reason: given } = content;
-    let wanted = Wanted { state, kind, subject, partner, before: None, resent: None };
-    if !wanted.is_narrowed() {
-        return Err(Failure::Unreadable);
-    }
-    let Some(reason) = reason(&given) else {
-        let missing = notice(Tone::Bad, view.t(REASON_MISSING));
-        return Ok(axum::response::IntoResponse::into_response(asking(&console, &view, wanted, Some(missing)).await?));
-    };
-    let filter = wanted.filter();
-    let subject: Vec<String> = wanted.pairs().into_iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let entry = AuditEntry { detail: count.to_string(), ..view.does(Action::NoticesResent, subject.join(" "), reason) };
-    let done = console
-        .read(move |console| {
-            let now = console.desk.count(&filter)?;
-            // What was asked about is what is done: a filter that meanwhile fits more is asked about again.
-            if now > count {
-                return Ok(Err(now));
-            }
-            console.store.record(&entry)?;
-            Ok(Ok(console.desk.resend(&filter)?))
-        })
-        .await?;
-    match done {
-        Ok(resent) => {
-            let address = format!("{PATH}?resent={},{},{}", resent.due, resent.waiting, resent.under_way);
-            Ok(to(&address))
-        }
-        Err(now) => {
-            let changed = notice(Tone::Warn, &view.with(CHANGED, &[&count, &now]));
-            let page = asking(&console, &view, wanted, Some(changed)).await?;
-            Ok(axum::response::IntoResponse::into_response(page))
         }
     }
 }

@@ -198,8 +198,7 @@ async fn resend(
     let author = view.clone();
     act(&console, id, content, move |console, id, reason| {
         console.store.record(&author.does(Action::NoticesResent, format!("notice:{id}"), reason))?;
-        let filter = crate::outbox::store::Filter { id: Some(id), ..Default::default() };
-        let resent = console.desk.resend(&filter)?;
+        let resent = console.desk.resend(&[id])?;
         Ok(if resent.under_way > 0 { Done::UnderWay } else { Done::Resent })
     })
     .await
@@ -213,12 +212,11 @@ async fn skip(
     let author = view.clone();
     act(&console, id, content, move |console, id, reason| {
         console.store.record(&author.does(Action::NoticeSkipped, format!("notice:{id}"), reason))?;
-        match console.desk.skip(id)? {
-            Skipped::Skipped => Ok(Done::Skipped),
-            Skipped::UnderWay => Ok(Done::UnderWay),
-            Skipped::Closed => Ok(Done::Closed),
-            Skipped::Unknown => Err(Failure::NotFound),
-        }
+        Ok(match console.desk.skip(&[id])? {
+            Skipped { under_way: 1.., .. } => Done::UnderWay,
+            Skipped { closed: 1.., .. } => Done::Closed,
+            Skipped { .. } => Done::Skipped,
+        })
     })
     .await
 }

@@ -228,6 +228,39 @@ async fn many_are_resent_after_they_were_counted() {
     assert_eq!(all.status, StatusCode::BAD_REQUEST, "not everything at once");
 }
 
+#[tokio::test]
+async fn many_are_skipped_after_they_were_counted() {
+    let world = World::with_users();
+    for subject in ["P1", "P2", "P3"] {
+        world.attempted(subject, "caller-code: 25", Next::Dead);
+    }
+    world.attempted("P4", "accepted: ok", Next::Delivered);
+    let mut viewer = world.signed_in("viewer").await;
+    viewer.get("/console/deliveries").await.says_not("/console/deliveries/skip");
+    assert_eq!(viewer.get("/console/deliveries/skip?state=dead").await.status, StatusCode::FORBIDDEN);
+    let mut operator = world.signed_in("operator").await;
+    operator.get("/console/deliveries").await.says("/console/deliveries/skip?");
+    operator.get("/console/deliveries/skip").await.says("以免跳过全部通知");
+    operator.get("/console/deliveries/skip?partner=alibaba").await.says("共 3 条").says("跳过这 3 条");
+    operator.get("/console/deliveries/skip?state=delivered").await.says("无需跳过");
+    let path = "/console/deliveries/skip";
+    let fields =
+        |count: &'static str, reason: &'static str| [("partner", "alibaba"), ("count", count), ("reason", reason)];
+    operator.post(path, &fields("2", "平台已停用")).await.says("已由 2 变为 3");
+    operator.post(path, &fields("3", " ")).await.says("请填写事由");
+    assert!(world.audit().iter().all(|entry| entry.1 != Action::NoticeSkipped), "nothing was done");
+    let back = operator.post(path, &fields("3", "平台已停用")).await;
+    assert_eq!(back.location(), "/console/deliveries?skipped=3,0,0");
+    operator.get(back.location()).await.says("已跳过 3 条");
+    assert_eq!(
+        world.audit()[0],
+        ("operator".to_owned(), Action::NoticeSkipped, "partner=alibaba".to_owned(), "平台已停用".to_owned())
+    );
+    assert_eq!(rows(&operator.get("/console/deliveries?state=skipped").await.text), 3);
+    let all = operator.post(path, &[("count", "9"), ("reason", "全部跳过")]).await;
+    assert_eq!(all.status, StatusCode::BAD_REQUEST, "not everything at once");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_is_live_follows_the_ledger_and_ends_with_the_gateway() {
     let world = World::with_users();
@@ -269,6 +302,20 @@ async fn channels_show_what_is_configured_and_no_secret() {
     page.says("1 个沙箱密钥").says_not(SECRET).says_not("\"sandbox\"");
     viewer.get("/console/preferences?language=en").await;
     viewer.get("/console/channels").await.says("No rotation is under way").says_not("：</");
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_up_to_a_bound_and_what_is_ordered_exactly() {
+    let world = World::with_users();
+    let add = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20001) \
+               INSERT INTO notices (subject, kind, partner, content, created_ms) \
+               SELECT 'policy:P', 'surrender-sync', 'alibaba', x'00', 1 FROM n";
+    world.ledger_file().execute(add, []).unwrap();
+    let mut operator = world.signed_in("operator").await;
+    operator.get("/console/channels").await.says(">20,000+</a>");
+    let none = operator.get("/console/deliveries?state=delivered&partner=alibaba").await;
+    none.says("这一段里没有符合条件的通知").says("rel=\"next\"");
+    operator.get("/console/deliveries/resend?state=pending").await.says("符合条件的通知共 20001 条");
 }
 
 #[tokio::test]

@@ -265,10 +265,10 @@ impl World {
             store: Arc::clone(&people),
             ledger: ledger.clone(),
             reader: Arc::clone(&reader) as Arc<dyn Reader>,
-            lists: reader as Arc<dyn Lists>,
+            lists: Arc::clone(&reader) as Arc<dyn Lists>,
             finder: Arc::clone(&tables) as Arc<dyn Finder>,
             figures: Arc::new(Figures::new(tables, Arc::clone(&meter), Arc::clone(&time))),
-            desk: Desk::new(Box::new(desk), Wake::default(), Arc::clone(&time)),
+            desk: Desk::new(Box::new(desk), reader, Wake::default(), Arc::clone(&time)),
             inbound: Arc::new(inbound(&config, &ledger, &vault, &time, &meter)),
             documents: Arc::new(documents),
             feed: feed.clone(),
@@ -543,7 +543,8 @@ impl World {
         (entry.user, entry.action, entry.detail)
     }
 
-    fn ledger_file(&self) -> rusqlite::Connection {
+    /// The ledger, behind its back.
+    pub(super) fn ledger_file(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.directory.path().join("ledger.db")).unwrap()
     }
 

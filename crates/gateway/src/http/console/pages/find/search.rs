@@ -125,7 +125,7 @@ fn messages(console: &Console, wanted: &str, found: &mut Found) -> Result<(), Fa
 /// By number, by the auction that they are about, by what the platform answered.
 fn notices(console: &Console, wanted: &str, found: &mut Found) -> Result<(), Failure> {
     let subject = Filter { subject: Some(format!("auction:{wanted}")), ..Filter::default() };
-    found.notices = console.desk.list(&subject, MOST)?;
+    found.notices = console.desk.list(&subject, MOST)?.items;
     let mut ids = Vec::new();
     ids.extend(wanted.strip_prefix('#').and_then(|number| number.parse::<u64>().ok()));
     if wanted.len() >= SHORTEST_REQUEST_ID && wanted.bytes().all(|byte| byte.is_ascii_graphic()) {

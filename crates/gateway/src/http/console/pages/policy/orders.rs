@@ -30,7 +30,6 @@ use crate::http::console::sign_in::to;
 use crate::http::console::view::View;
 use crate::ledger::store::{Arrival, Verdict};
 use crate::ledger::{Asked, Submission};
-use crate::outbox::store::Filter;
 use crate::statistics::Ending;
 use crate::vault::Purpose;
 
@@ -169,15 +168,14 @@ pub(super) async fn resend(
     let number = parse_number(&number)?;
     let back = address(&number);
     let Some(why) = reason(&content.reason) else { return Ok(to(&format!("{back}?done=reason"))) };
-    let filter = Filter { id: Some(content.notice), subject: Some(super::subject(&number)), ..Filter::default() };
     let entry = entry(&view, Action::NoticesResent, &number, &why, format!("notice {}", content.notice));
+    let notice = content.notice;
     console
         .read(move |console| {
-            if console.desk.count(&filter)? == 0 {
-                return Err(Failure::NotFound);
-            }
+            let subject = super::subject(&number);
+            console.desk.show(notice)?.filter(|(notice, _)| notice.subject == subject).ok_or(Failure::NotFound)?;
             console.store.record(&entry)?;
-            console.desk.resend(&filter)?;
+            console.desk.resend(&[notice])?;
             Ok(())
         })
         .await?;

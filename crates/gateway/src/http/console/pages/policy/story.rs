@@ -84,7 +84,7 @@ impl Story {
         let messages = messages(console, &policy, ending.as_ref(), &recoveries)?;
         let subject = Filter { subject: Some(super::subject(number)), ..Filter::default() };
         let mut notices = Vec::new();
-        for notice in console.desk.list(&subject, MOST)? {
+        for notice in console.desk.list(&subject, MOST)?.items {
             notices.extend(console.desk.show(notice.id)?);
         }
         let about = AuditFilter { subject: Some(super::subject(number)), ..AuditFilter::default() };
