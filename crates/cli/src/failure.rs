@@ -22,9 +22,19 @@ impl Failure {
     /// Tells it, and gives the exit status.
     #[allow(clippy::print_stderr, reason = "standard error is where a command line reports")]
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("baoqiao: {self}");
+        if self.0.lines().all(names_its_place) {
+            eprintln!("{self}");
+        } else {
+            eprintln!("baoqiao: {self}");
+        }
         ExitCode::from(EXIT_STATUS)
     }
+}
+
+/// Whether a line begins with `FILE:LINE: `, as editors and scripts read it: before that nothing is to stand.
+fn names_its_place(line: &str) -> bool {
+    let place = line.split_once(": ").and_then(|(place, _)| place.rsplit_once(':'));
+    place.is_some_and(|(file, number)| !file.is_empty() && number.parse::<u32>().is_ok())
 }
 
 impl fmt::Display for Failure {
@@ -36,5 +46,19 @@ impl fmt::Display for Failure {
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
         Self(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names_its_place;
+
+    #[test]
+    fn a_line_of_a_file_names_its_place() {
+        assert!(names_its_place("baoqiao.toml:2: server.lisen: unknown key; did you mean listen?"));
+        assert!(names_its_place("/etc/保桥/b.toml:12: x"));
+        for other in ["no such file: x", "ledger postgres://127.0.0.1:5433/x: refused", ":7: x", "x:y: z"] {
+            assert!(!names_its_place(other), "{other}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use baoqiao_gateway::vault::Vault;
 use baoqiao_gateway::vault::keyring::Keyring;
 
 use super::load_config;
+use super::values::print;
 use crate::failure::{Failure, Outcome};
 
 /// Copy the SQLite ledger to a file, while the gateway runs or not
@@ -48,6 +49,6 @@ pub(crate) fn run(args: &Args) -> Outcome {
         let _ = writeln!(std::io::stderr(), "{} of about {} MiB", done / MIB, total / MIB);
     };
     let bytes = sqlite::backup(path, &args.to, args.force, &vault, progress)?;
-    let _ = writeln!(std::io::stdout(), "{}: {bytes} bytes, checked", args.to.display());
+    print(&format!("{}: {bytes} bytes, checked\n", args.to.display()))?;
     Ok(ExitCode::SUCCESS)
 }

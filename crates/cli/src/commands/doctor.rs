@@ -1,7 +1,6 @@
 //! `baoqiao doctor`: what would go wrong, before it does.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,14 +10,17 @@ use baoqiao_documents::Fonts;
 use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_gateway::config::Config;
 use baoqiao_gateway::console::oidc::Inspection;
-use baoqiao_gateway::gateway::{ledger_exists, load_template, open_for_reading, open_provider};
+use baoqiao_gateway::gateway::{LedgerAccess, ledger_exists, load_template, open_for_reading, open_provider};
+use baoqiao_gateway::ledger::lists::MessageFilter;
 use baoqiao_gateway::tls::CertificateInfo;
+use baoqiao_gateway::vault::Purpose;
 use baoqiao_gateway::vault::keyring::Keyring;
 use http::Uri;
 use jiff::Timestamp;
 
 use super::load_config;
-use crate::failure::Outcome;
+use super::values::print;
+use crate::failure::{Failure, Outcome};
 
 /// Check configuration, keys, ledger, template, certificates, sign-in provider and fonts
 #[derive(clap::Args)]
@@ -60,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         findings.extend(provider(&config));
     }
     findings.extend(fonts(args.text.as_deref()));
-    print(&findings);
+    print(&told(&findings))?;
     let bad = findings.iter().any(|finding| matches!(finding, Finding::Bad(_)));
     Ok(if bad { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
@@ -94,9 +96,22 @@ fn ledger(config: &Config) -> Finding {
         Err(error) => return Finding::Bad(error.to_string()),
     }
     match open_for_reading(config) {
-        Ok(_) => Finding::Good(format!("ledger: {url} opens with these keys")),
+        Ok(access) => match newest_opens(&access) {
+            Ok(()) => Finding::Good(format!("ledger: {url} opens with these keys")),
+            Err(error) => Finding::Bad(format!("ledger: {url}: its newest message does not open: {error}")),
+        },
         Err(error) => Finding::Bad(error.to_string()),
     }
+}
+
+/// Whether the key file still has the key that seals: the ledger's own mark is under the first one.
+fn newest_opens(access: &LedgerAccess) -> Result<(), Failure> {
+    let newest = access.lists.messages(&MessageFilter::default(), None, 1)?.items;
+    let Some(record) = newest.first() else { return Ok(()) };
+    if let Some(message) = access.lists.message(record.id)? {
+        access.vault.open(Purpose::Reply, &message.reply)?;
+    }
+    Ok(())
 }
 
 fn template(config: &Config) -> Finding {
@@ -194,13 +209,11 @@ fn fonts(text: Option<&str>) -> Vec<Finding> {
     findings
 }
 
-// A reader that has gone is no failure.
-fn print(findings: &[Finding]) {
-    for finding in findings {
-        match finding {
-            Finding::Good(text) => drop(writeln!(std::io::stdout(), "ok       {text}")),
-            Finding::Warning(text) => drop(writeln!(std::io::stdout(), "warning  {text}")),
-            Finding::Bad(text) => drop(writeln!(std::io::stdout(), "problem  {text}")),
-        }
-    }
+fn told(findings: &[Finding]) -> String {
+    let line = |finding: &Finding| match finding {
+        Finding::Good(text) => format!("ok       {text}\n"),
+        Finding::Warning(text) => format!("warning  {text}\n"),
+        Finding::Bad(text) => format!("problem  {text}\n"),
+    };
+    findings.iter().map(line).collect()
 }

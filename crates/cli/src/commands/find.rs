@@ -1,6 +1,6 @@
 //! `baoqiao find`: a policy in the ledger, while the gateway runs or not.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,6 +13,7 @@ use baoqiao_gateway::gateway::{LedgerAccess, open_for_reading};
 use baoqiao_gateway::ledger::store::{PolicyRecord, StoreError};
 
 use super::load_config;
+use super::values::print;
 use crate::failure::{Failure, Outcome};
 
 /// Find policies by number, platform identifier, ID number or phone
@@ -55,7 +56,7 @@ struct By {
 pub(crate) fn run(args: &Args) -> Outcome {
     let access = open_for_reading(&load_config(&args.config)?)?;
     let found = search(&access, &args.by, args.limit)?;
-    print(&found);
+    print(&told(&found))?;
     Ok(if found.is_empty() { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
@@ -79,25 +80,23 @@ fn search(access: &LedgerAccess, by: &By, limit: usize) -> Result<Vec<PolicyReco
     Ok(of_person(by.phone.as_deref().and_then(PersonKey::phone))?)
 }
 
-// A reader that has gone is no failure.
-fn print(found: &[PolicyRecord]) {
+fn told(found: &[PolicyRecord]) -> String {
     let now = SystemClock.now();
+    let mut text = String::new();
+    // Writing to a string cannot fail.
     for PolicyRecord { policy, .. } in found {
-        let _ = writeln!(std::io::stdout(), "{}  {}", policy.number, policy.phase(now).label());
-        let _ = writeln!(std::io::stdout(), "  product     {} ({})", policy.product_code, policy.partner);
-        let _ = writeln!(std::io::stdout(), "  identifier  {}", policy.identifier);
-        let _ = writeln!(std::io::stdout(), "  insureId    {}", policy.insure_id);
-        let _ = writeln!(std::io::stdout(), "  sum insured {} {}", policy.currency, policy.amount.grouped());
-        let _ = writeln!(std::io::stdout(), "  premium     {} {}", policy.currency, policy.premium.grouped());
-        let _ = writeln!(
-            std::io::stdout(),
-            "  period      {} – {}",
-            format_gmt8(policy.effect_time),
-            format_gmt8(policy.expire_time)
-        );
-        let _ = writeln!(std::io::stdout(), "  issued      {}", format_gmt8(policy.issued_at));
+        let _ = writeln!(text, "{}  {} {}", policy.number, policy.phase(now).label(), policy.phase(now).as_str());
+        let _ = writeln!(text, "  product     {} ({})", policy.product_code, policy.partner);
+        let _ = writeln!(text, "  identifier  {}", policy.identifier);
+        let _ = writeln!(text, "  insureId    {}", policy.insure_id);
+        let _ = writeln!(text, "  sum insured {} {}", policy.currency, policy.amount.grouped());
+        let _ = writeln!(text, "  premium     {} {}", policy.currency, policy.premium.grouped());
+        let (from, to) = (format_gmt8(policy.effect_time), format_gmt8(policy.expire_time));
+        let _ = writeln!(text, "  period      {from} – {to}");
+        let _ = writeln!(text, "  issued      {}", format_gmt8(policy.issued_at));
     }
     if found.is_empty() {
-        let _ = writeln!(std::io::stdout(), "no policy found");
+        text.push_str("no policy found\n");
     }
+    text
 }

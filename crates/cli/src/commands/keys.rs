@@ -11,9 +11,9 @@ use baoqiao_gateway::vault::Entropy;
 use baoqiao_gateway::vault::keyring::{KeyId, Keyring};
 
 use super::audited::{self, reason};
-use super::load_config;
 use super::private_file::{Former, replace_private};
 use super::values::print;
+use super::{load_config, load_with_ledger};
 use crate::failure::{Failure, Outcome};
 
 /// List the keys that personal data is sealed with, add one, and have it used
@@ -82,11 +82,11 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let (done, text) = match &args.order {
         Order::List(args) => (true, list(&Keyring::load(&load_config(&args.config)?.ledger.keys)?)),
         Order::Add(args) => {
-            let config = load_config(&args.config.config)?;
+            let config = load_with_ledger(&args.config.config)?;
             (true, add(&*open_console(&config)?, &config.ledger.keys, &args.reason, getrandom::fill)?)
         }
         Order::Use(args) => {
-            let config = load_config(&args.config.config)?;
+            let config = load_with_ledger(&args.config.config)?;
             choose(&*open_console(&config)?, &config.ledger.keys, &args.name, &args.reason)?
         }
     };
@@ -111,7 +111,7 @@ fn add(store: &dyn ConsoleStore, keys: &Path, reason: &str, entropy: Entropy) ->
     replace_private(keys, &keyring.to_toml(), Former::Gone)?;
     Ok(format!(
         "{id} was added to {}; it does not seal yet. Copy the file to every gateway of this ledger and to its backup,\n\
-         restart them, and then: baoqiao keys use --name {id}\n",
+         restart them, and then have it used: baoqiao keys use --config … --name {id} --reason …\n",
         keys.display()
     ))
 }
@@ -159,7 +159,7 @@ mod tests {
         let vault = || Vault::new(&Keyring::load(&keys).unwrap(), getrandom::fill);
         let first = vault().seal(Purpose::Reply, b"first").unwrap();
         let told = add(&*store, &keys, "yearly", getrandom::fill).unwrap();
-        assert!(told.contains("baoqiao keys use --name k2"), "{told}");
+        assert!(told.contains("baoqiao keys use --config … --name k2 --reason …"), "{told}");
         assert_eq!(list(&Keyring::load(&keys).unwrap()), "k1  seals and opens\nk2  opens\n");
         let between = vault();
         let (done, told) = choose(&*store, &keys, &key_id("k9").unwrap(), "yearly").unwrap();

@@ -28,7 +28,7 @@ use crate::failure::{Failure, Outcome};
 #[command(after_help = "\
 Messages are those whose callers were believed. Those of strangers are kept apart, in a ring, and
 only their beginnings. Works while the gateway runs or while it does not. What was said is shown
-with --content only; it may hold personal data.
+with --content, and of one stranger with --number, only; it may hold personal data.
 Exit status: 0 done, 1 no such message, 2 the ledger could not be read.
 
 Examples:

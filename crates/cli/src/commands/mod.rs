@@ -22,6 +22,9 @@ pub(crate) mod verify;
 use std::path::Path;
 
 use baoqiao_gateway::config::{Config, ConfigError};
+use baoqiao_gateway::gateway::ledger_exists;
+
+use crate::failure::Failure;
 
 /// Reads a configuration with secrets from this process's environment.
 ///
@@ -29,4 +32,16 @@ use baoqiao_gateway::config::{Config, ConfigError};
 /// As [`Config::load`].
 pub(crate) fn load_config(path: &Path) -> Result<Config, ConfigError> {
     Config::load(path, &|name| std::env::var(name).ok())
+}
+
+/// As [`load_config`], of a gateway whose ledger is there: no order makes one where a path is mistyped.
+///
+/// # Errors
+/// When the configuration does not read, or there is no ledger.
+pub(crate) fn load_with_ledger(path: &Path) -> Result<Config, Failure> {
+    let config = load_config(path)?;
+    if ledger_exists(&config)? {
+        return Ok(config);
+    }
+    Err(Failure::new(format_args!("ledger {} is not there yet; `baoqiao serve` makes it", config.ledger.url)))
 }

@@ -15,7 +15,8 @@ use baoqiao_gateway::outbox::Desk;
 use baoqiao_gateway::outbox::store::{AttemptRecord, Filter, NoticeRecord, NoticeState, Resent, Skipped};
 use baoqiao_gateway::vault::{Purpose, Vault};
 
-use super::{audited, load_config};
+use super::values::print;
+use super::{audited, load_with_ledger};
 use crate::failure::{Failure, Outcome};
 
 /// See what is to be sent and what came of it; send again, or skip
@@ -197,12 +198,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
         Order::Resend(args) => resend(&open(&args.config)?.0, args, &*log(&args.config)?)?,
         Order::Skip(args) => skip(&open(&args.config)?.0, args, &*log(&args.config)?)?,
     };
-    print(&text);
+    print(&text)?;
     Ok(if found { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 fn open(args: &ConfigArgs) -> Result<(Desk, Arc<Vault>), Failure> {
-    let config = load_config(&args.config)?;
+    let config = load_with_ledger(&args.config)?;
     // Whoever looks into an outbox makes no ledger by it.
     open_for_reading(&config)?;
     Ok(open_outbox(&config, Arc::new(SystemClock))?)
@@ -210,7 +211,7 @@ fn open(args: &ConfigArgs) -> Result<(Desk, Arc<Vault>), Failure> {
 
 /// The audit log of a ledger that [`open`] has found.
 fn log(args: &ConfigArgs) -> Result<Arc<dyn ConsoleStore>, Failure> {
-    Ok(open_console(&load_config(&args.config)?)?)
+    Ok(open_console(&load_with_ledger(&args.config)?)?)
 }
 
 fn list(desk: &Desk, args: &ListArgs) -> Result<(bool, String), Failure> {
@@ -357,11 +358,6 @@ fn skip(desk: &Desk, args: &SkipArgs, log: &dyn ConsoleStore) -> Result<(bool, S
         let _ = writeln!(text, "{closed} delivered or skipped before");
     }
     Ok((skipped > 0, text))
-}
-
-#[allow(clippy::print_stdout, reason = "the command's output")]
-fn print(text: &str) {
-    print!("{text}");
 }
 
 #[cfg(test)]

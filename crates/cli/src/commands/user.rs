@@ -10,10 +10,10 @@ use baoqiao_gateway::console::audit::{Action, AuditEntry};
 use baoqiao_gateway::console::password::{MAX_BYTES, MIN_CHARS, Password};
 use baoqiao_gateway::console::role::Role;
 use baoqiao_gateway::console::store::{ConsoleStore, User, UserChange, any_user_name, user_name};
-use baoqiao_gateway::gateway::open_console;
+use baoqiao_gateway::gateway::{ledger_exists, open_console};
 
 use super::values::print;
-use super::{audited, load_config};
+use super::{audited, load_config, load_with_ledger};
 use crate::failure::{Failure, Outcome};
 
 /// Add and change those who may sign in to the console
@@ -105,10 +105,14 @@ fn role(text: &str) -> Result<Role, String> {
 pub(crate) fn run(args: &Args) -> Outcome {
     let (done, text) = match &args.order {
         Order::Add(args) => {
-            let store = open_console(&load_config(&args.config.config)?)?;
-            add(&*store, args, read_password)?
+            // The first user may come before the first start.
+            let config = load_config(&args.config.config)?;
+            let is_new = !ledger_exists(&config)?;
+            let (done, text) = add(&*open_console(&config)?, args, read_password)?;
+            let made = if is_new { format!("made the ledger {}\n", config.ledger.url) } else { String::new() };
+            (done, made + &text)
         }
-        Order::List(args) => (true, list(&*open_console(&load_config(&args.config)?)?)?),
+        Order::List(args) => (true, list(&*open_console(&load_with_ledger(&args.config)?)?)?),
         Order::Disable(args) => change(args, &UserChange::Disable, (Action::UserDisabled, ""))?,
         Order::Enable(args) => change(args, &UserChange::Enable, (Action::UserEnabled, ""))?,
         Order::Role(args) => {
@@ -184,7 +188,7 @@ fn add(
 }
 
 fn change(args: &OneArgs, what: &UserChange, how: (Action, &str)) -> Result<(bool, String), Failure> {
-    let store = open_console(&load_config(&args.config.config)?)?;
+    let store = open_console(&load_with_ledger(&args.config.config)?)?;
     changed(&*store, args, what, how)
 }
 

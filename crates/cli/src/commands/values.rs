@@ -91,11 +91,20 @@ pub(crate) fn visible(text: &str) -> String {
     shown
 }
 
-/// Prints to standard output. A reader who has gone, such as `head`, is an error here and not a panic.
+/// Prints to standard output. A reader who has gone, such as `head`, has had enough.
+///
+/// # Errors
+/// When it cannot be written, such as to a full disk.
 pub(crate) fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+    print_to(&mut io::stdout().lock(), text)
+}
+
+fn print_to(out: &mut impl Write, text: &str) -> io::Result<()> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(io::Error::new(error.kind(), format!("standard output: {error}"))),
+        Ok(()) => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +130,22 @@ mod tests {
         std::fs::write(&path, "two\nlines\n").unwrap();
         assert!(secret(&named).unwrap_err().contains("only line"));
         assert_eq!(secret("plain").unwrap().expose(), "plain");
+    }
+
+    #[test]
+    fn a_reader_who_has_gone_is_no_failure_and_a_full_disk_is_one() {
+        struct Fails(io::ErrorKind);
+        impl Write for Fails {
+            fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+                Err(self.0.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        print_to(&mut Fails(io::ErrorKind::BrokenPipe), "x").unwrap();
+        let full = print_to(&mut Fails(io::ErrorKind::StorageFull), "x").unwrap_err();
+        assert!(full.to_string().starts_with("standard output: "), "{full}");
     }
 
     #[test]

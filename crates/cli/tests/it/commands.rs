@@ -101,6 +101,52 @@ async fn doctor_finds_nothing_wrong_with_a_sample_and_names_what_is() {
     assert!(text(&keyless.stdout).contains("keys.toml"), "{}", text(&keyless.stdout));
 }
 
+/// As docs/operations.md has it, with a policy from before and one from after.
+#[tokio::test]
+async fn a_sealing_key_comes_into_use_in_two_steps_and_is_missed_when_it_is_gone() {
+    let mut gateway = Gateway::start();
+    let config = gateway.config();
+    let config = config.to_str().unwrap();
+    let keys = gateway.directory().join("keys.toml");
+    let first = std::fs::read_to_string(&keys).unwrap();
+    let before = field(&gateway.issue(|_| ()).await, &["context", "policyNo"]);
+    let added = baoqiao(["keys", "add", "--config", config, "--reason", "yearly"]);
+    assert!(added.status.success(), "{}", text(&added.stderr));
+    let used = baoqiao(["keys", "use", "--config", config, "--name", "k2", "--reason", "yearly"]);
+    assert!(used.status.success(), "{}", text(&used.stderr));
+    assert_eq!(text(&baoqiao(["keys", "list", "--config", config]).stdout), "k1  opens\nk2  seals and opens\n");
+    assert!(gateway.stop().success());
+    gateway.restart();
+    assert_eq!(field(&gateway.issue(|_| ()).await, &["context", "policyNo"]), before, "a retry across the change");
+    gateway.issue(|body| drop(body.insert("identifier".to_owned(), "after".into()))).await;
+    assert!(baoqiao(["verify", "--config", config]).status.success());
+    assert!(baoqiao(["doctor", "--config", config]).status.success());
+    std::fs::write(&keys, first).unwrap();
+    let missed = baoqiao(["doctor", "--config", config]);
+    assert_eq!(missed.status.code(), Some(1));
+    assert!(text(&missed.stdout).contains("key \"k2\", which the key file does not have"), "{}", text(&missed.stdout));
+}
+
+#[test]
+fn no_order_makes_a_ledger_where_a_path_is_mistyped() {
+    let directory = tempfile::tempdir().unwrap();
+    assert!(baoqiao(["init", "--dir", directory.path().to_str().unwrap()]).status.success());
+    let config = directory.path().join("baoqiao.toml");
+    let config = config.to_str().unwrap();
+    for order in [
+        &["user", "list", "--config", config][..],
+        &["user", "disable", "--config", config, "--name", "li", "--reason", "test"],
+        &["keys", "add", "--config", config, "--reason", "test"],
+        &["outbox", "list", "--config", config],
+        &["find", "--config", config, "--phone", "1"],
+    ] {
+        let refused = Command::new(env!("CARGO_BIN_EXE_baoqiao")).args(order).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{order:?}");
+        assert!(text(&refused.stderr).contains("`baoqiao serve` makes it"), "{}", text(&refused.stderr));
+    }
+    assert!(!directory.path().join("ledger.db").exists());
+}
+
 #[test]
 fn a_broken_configuration_stops_the_start_with_file_line_and_key() {
     let directory = tempfile::tempdir().unwrap();

@@ -56,11 +56,21 @@ pub struct PostgresUrl {
 
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hosts: Vec<String> = self.config.get_hosts().iter().map(host_name).collect();
+        let ports = self.config.get_ports();
+        // One for each host, or one for all.
+        let port = |at: usize| ports.get(at).or(ports.first()).filter(|port| **port != DEFAULT_PORT);
+        let named = |(at, host): (usize, &Host)| match (host, port(at)) {
+            (Host::Tcp(name), Some(port)) => format!("{name}:{port}"),
+            _ => host_name(host),
+        };
+        let hosts: Vec<String> = self.config.get_hosts().iter().enumerate().map(named).collect();
         let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
         write!(f, "postgres://{}/{database}", hosts.join(","))
     }
 }
+
+/// The port that need not be told.
+const DEFAULT_PORT: u16 = 5432;
 
 fn host_name(host: &Host) -> String {
     match host {

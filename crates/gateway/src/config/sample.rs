@@ -254,7 +254,7 @@ mod tests {
         let url = "postgres://baoqiao:p%20w@127.0.0.1:5433/ledger";
         let config = load(&options("127.0.0.1:8080", "s").with_ledger(url).unwrap());
         let LedgerUrl::Postgres(database) = &config.ledger.url else { panic!("{}", config.ledger.url) };
-        assert_eq!(config.ledger.url.to_string(), "postgres://127.0.0.1/ledger", "without user or password");
+        assert_eq!(config.ledger.url.to_string(), "postgres://127.0.0.1:5433/ledger", "without user or password");
         assert_eq!((database.config.get_ports(), database.encrypted), (&[5433][..], false));
         assert_eq!(database.config.get_password(), Some("p w".as_bytes()));
         for wrong in ["ledger.db", "postgres://", "mysql://me:hidden@db/ledger"] {

@@ -16,6 +16,7 @@ use baoqiao_gateway::gateway::Gateway;
 use baoqiao_gateway::vault::keyring::Keyring;
 use baoqiao_simulator::platform::{Platform, Scenario, Setup};
 
+use super::private_file::write_private;
 use crate::failure::{Failure, Outcome};
 use crate::shutdown::Signals;
 use story::Story;
@@ -88,12 +89,12 @@ async fn platform(secret: &str) -> Result<Platform, Failure> {
 /// attempts that a spectator has the patience for.
 fn configure(directory: &Path, secret: &str, token: &str, platform: &str) -> Result<Config, Failure> {
     let options = SampleOptions::new("127.0.0.1:0", APP_KEY, secret)?.with_platform(platform)?;
-    std::fs::write(directory.join("keys.toml"), Keyring::generate(getrandom::fill)?.to_toml())?;
+    write_private(&directory.join("keys.toml"), &Keyring::generate(getrandom::fill)?.to_toml())?;
     let text = sample(&options)
         .replace("\nfirst_retry_ms = 1000\n", "\nfirst_retry_ms = 500\n")
         .replace("\nlongest_retry_ms = 300000\n", "\nlongest_retry_ms = 2000\n");
     let text = format!("{text}\n[[api_token]]\nname = \"core\"\ntoken = \"{token}\"\nscopes = [\"auctions:report\"]\n");
     let path = directory.join("baoqiao.toml");
-    std::fs::write(&path, &text)?;
+    write_private(&path, &text)?;
     Ok(Config::parse(&path, &text, &|_| None)?)
 }

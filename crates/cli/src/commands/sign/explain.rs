@@ -40,7 +40,7 @@ pub(super) struct Args {
     secret: Option<Secret>,
     #[command(flatten)]
     what: What,
-    /// Whose check to hold it against; by the look of the request unless given
+    /// Whose check to hold it against: qimen, avatar or top; by the look of the request unless given
     #[arg(long = "as", value_name = "PROTOCOL", value_parser = protocol)]
     protocol: Option<Protocol>,
     /// When a pasted call was made, such as '2026-01-02 03:04:05' in GMT+8; now unless given

@@ -37,7 +37,7 @@ Examples:
   What must be refused: a wrong signature, an old timestamp, a missing parameter:
     baoqiao simulate qimen … --break-signature
     baoqiao simulate qimen … --timestamp '2021-08-04 15:23:28'
-    baoqiao simulate qimen … --omit sign_method")]
+    baoqiao simulate qimen … --omit timestamp")]
 pub(crate) struct Args {
     /// The gateway's address; parameters in it are signed and sent
     #[arg(long)]

@@ -79,7 +79,7 @@ fn reported(outcome: &Outcome) -> Option<Value> {
     security(("token" = ["auctions:report"])),
     params(
         ("bizId" = String, Path, min_length = 1, max_length = 128, description = "拍卖业务编号, at most 128 bytes."),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The order's key, for ever."),
+        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
     ),
     request_body = StageOrder,
     responses(

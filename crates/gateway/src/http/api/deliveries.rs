@@ -9,6 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use baoqiao_domain::notice::NoticeKind;
+
 use super::Api;
 use super::access::{Caller, need};
 use super::page::{Page, cursor};
@@ -19,6 +21,7 @@ use crate::vault::Purpose;
 
 const LIST: &str = "deliveries";
 pub(super) const STATES: &str = "pending、delivered、dead 或 skipped";
+pub(super) const KINDS: &str = "surrender-sync、auction-result 或 webhook";
 
 /// A delivery, without what it says.
 #[derive(Debug, Serialize, ToSchema)]
@@ -129,8 +132,8 @@ pub(super) struct DeliveryDetail {
     get, path = "/deliveries", tag = "deliveries", operation_id = "listDeliveries",
     security(("token" = ["deliveries:read"])),
     params(
-        ("state" = Option<String>, Query, description = "`pending`, `delivered`, `dead` or `skipped`."),
-        ("kind" = Option<String>, Query, description = "`surrender-sync`, `auction-result` or `webhook`."),
+        ("state" = Option<String>, Query, pattern = "^(pending|delivered|dead|skipped)$", description = "`pending`, `delivered`, `dead` or `skipped`."),
+        ("kind" = Option<String>, Query, pattern = "^(surrender-sync|auction-result|webhook)$", description = "`surrender-sync`, `auction-result` or `webhook`."),
         ("subject" = Option<String>, Query, description = "What it is about, such as `policy:<policyNo>`."),
         ("partner" = Option<String>, Query, description = "The platform that is told."),
         ("cursor" = Option<String>, Query, description = "`next` of the page before; with the same filter."),
@@ -149,7 +152,7 @@ pub(super) async fn list(
     let parameters = Parameters::of(query.as_deref());
     let filter = Filter {
         state: parameters.read("state", STATES, NoticeState::from_name),
-        kind: parameters.text("kind"),
+        kind: parameters.read("kind", KINDS, NoticeKind::from_name).map(|kind| kind.as_str().to_owned()),
         subject: parameters.text("subject"),
         partner: parameters.text("partner"),
         before: cursor(&parameters, LIST),

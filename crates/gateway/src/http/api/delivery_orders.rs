@@ -10,12 +10,13 @@ use utoipa::ToSchema;
 
 use baoqiao_channels::channel::Reply;
 use baoqiao_domain::difference::differences;
+use baoqiao_domain::notice::NoticeKind;
 use baoqiao_domain::refusal::{FieldProblem, Refusal};
 use http::HeaderValue;
 
 use super::Api;
 use super::access::{Caller, need};
-use super::deliveries::{STATES, unknown};
+use super::deliveries::{KINDS, STATES, unknown};
 use super::order::{Order, REPLAYED};
 use super::parameters::Segment;
 use super::problem::{Problem, respond, unavailable};
@@ -49,7 +50,7 @@ pub(super) struct ResendOrder {
     #[serde(skip_serializing_if = "Option::is_none")]
     partner: Option<String>,
     /// Only tell how many there are. Nothing is kept under the key then, so the same key may carry the order out.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "is_no_condition")]
     dry_run: bool,
 }
 
@@ -70,8 +71,13 @@ pub(super) struct SkipOrder {
     #[serde(skip_serializing_if = "Option::is_none")]
     partner: Option<String>,
     /// Only tell how many there are. Nothing is kept under the key then, so the same key may carry the order out.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "is_no_condition")]
     dry_run: bool,
+}
+
+/// Whether only to count is no part of what is kept under the key.
+fn is_no_condition<T>(_dry_run: &T) -> bool {
+    true
 }
 
 /// A skip as it is kept under its key: another order than sending again what the same conditions fit.
@@ -92,6 +98,9 @@ fn filter(
     let found = state.as_deref().and_then(NoticeState::from_name).filter(|found| states.contains(found));
     if let (Some(text), None) = (state, found) {
         problems.push(FieldProblem::wrong("state", text, expected));
+    }
+    if let Some(text) = kind.as_deref().filter(|kind| NoticeKind::from_name(kind).is_none()) {
+        problems.push(FieldProblem::wrong("kind", text, KINDS));
     }
     if [state, kind, subject, partner].into_iter().all(Option::is_none) {
         let expected = "state、kind、subject、partner 至少一项".to_owned();
@@ -181,7 +190,7 @@ fn count(found: &[u64]) -> u64 {
     security(("token" = ["deliveries:resend"])),
     params(
         ("id" = u64, Path, description = "The delivery's number."),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The order's key, for ever."),
+        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
     ),
     responses(
         (status = 200, body = ResendAnswer, description = "Queued, durably; the same to each copy of the order."),
@@ -211,7 +220,7 @@ pub(super) async fn resend_one(
     post, path = "/deliveries/resend", tag = "deliveries", operation_id = "resendDeliveries",
     security(("token" = ["deliveries:resend"])),
     params(
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The order's key, for ever."),
+        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
     ),
     request_body = ResendOrder,
     responses(
@@ -242,7 +251,7 @@ pub(super) async fn resend(
     security(("token" = ["deliveries:skip"])),
     params(
         ("id" = u64, Path, description = "The delivery's number."),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The order's key, for ever."),
+        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
     ),
     responses(
         (status = 200, body = SkipAnswer, description = "Skipped, durably; the same to each copy of the order."),
@@ -272,7 +281,7 @@ pub(super) async fn skip_one(
     post, path = "/deliveries/skip", tag = "deliveries", operation_id = "skipDeliveries",
     security(("token" = ["deliveries:skip"])),
     params(
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The order's key, for ever."),
+        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
     ),
     request_body = SkipOrder,
     responses(

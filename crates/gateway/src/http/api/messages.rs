@@ -127,7 +127,7 @@ pub(super) struct MessageDetail {
         ("interface" = Option<String>, Query, description = "Channel and interface, such as `qimen/policy-issuing`."),
         ("caller" = Option<String>, Query, description = "Who called, by the name in the configuration."),
         ("key" = Option<String>, Query, description = "The idempotency key."),
-        ("verdict" = Option<String>, Query, description = "`accepted`, `replayed`, `conflicting` or `refused`."),
+        ("verdict" = Option<String>, Query, pattern = "^(accepted|replayed|conflicting|refused)$", description = "`accepted`, `replayed`, `conflicting` or `refused`."),
         ("code" = Option<String>, Query, description = "The refusal's code, such as `INVALID_ARGUMENT`."),
         ("receivedFrom" = Option<String>, Query, description = "RFC 3339: arrived then or later."),
         ("receivedTo" = Option<String>, Query, description = "RFC 3339: arrived before that."),

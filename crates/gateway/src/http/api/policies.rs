@@ -228,7 +228,7 @@ pub(super) struct PolicyDetail {
     params(
         ("partner" = Option<String>, Query, description = "Sold by this partner."),
         ("productCode" = Option<String>, Query, description = "Of this product."),
-        ("state" = Option<String>, Query, description = "`issued`, `rescinded` or `surrendered`."),
+        ("state" = Option<String>, Query, pattern = "^(issued|rescinded|surrendered)$", description = "`issued`, `rescinded` or `surrendered`."),
         ("issuedFrom" = Option<String>, Query, format = DateTime, description = "Issued then or later."),
         ("issuedTo" = Option<String>, Query, format = DateTime, description = "Issued before that."),
         ("cursor" = Option<String>, Query, description = "`next` of the page before; with the same filter."),
@@ -364,7 +364,7 @@ fn surrendered(outcome: &Outcome) -> Option<Value> {
     security(("token" = ["policies:surrender"])),
     params(
         ("policyNo" = String, Path, description = "保单号."),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, description = "The order's key, for ever."),
+        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
     ),
     request_body = SurrenderOrder,
     responses(

@@ -37,6 +37,7 @@ const TUNING: [&str; 10] = [
     "ALTER TABLE webhooks_pending SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000)",
 ];
 
+const OPENING: &str = "opening the ledger";
 const CONTEXT: &str = "migrating the ledger";
 /// Whoever waits to change a table makes everybody who writes to it wait. Behind a dump that would be for hours: rather
 /// does the gateway not start.
@@ -49,12 +50,12 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
 
 /// Whether any step has been taken.
 pub(super) fn exist(connection: &mut Connection) -> Result<bool, StoreError> {
-    Ok(connection.run(CONTEXT, async |session| version(session).await)? > 0)
+    Ok(connection.run(OPENING, async |session| version(session).await)? > 0)
 }
 
 /// Checks that a ledger which is only read has the schema that this program reads.
 pub(super) fn is_current(connection: &mut Connection) -> Result<(), StoreError> {
-    let found = connection.run(CONTEXT, async |session| version(session).await)?;
+    let found = connection.run(OPENING, async |session| version(session).await)?;
     let known = STEPS.len();
     if found == known {
         return Ok(());

@@ -56,6 +56,17 @@ fn every_operation_is_described_in_full() {
     }
 }
 
+/// A client made from the document would refuse to send what is not in it.
+#[test]
+fn orders_by_a_filter_may_be_counted_first() {
+    for order in ["ResendOrder", "SkipOrder"] {
+        let schema = &described()["components"]["schemas"][order];
+        assert_eq!(schema["additionalProperties"], false);
+        assert_eq!(schema["properties"]["dryRun"]["type"], "boolean", "{order}");
+        assert_eq!(schema["required"], Value::Null, "{order}");
+    }
+}
+
 #[test]
 fn every_reference_leads_somewhere() {
     fn check(value: &Value, document: &Value) {

@@ -188,6 +188,7 @@ async fn what_no_database_holds_is_told_as_every_other_mistake(database: Databas
     let world = World::on(database);
     for (path, status, told) in [
         ("/messages?key=%00", StatusCode::BAD_REQUEST, "key"),
+        ("/deliveries?kind=surender-sync", StatusCode::BAD_REQUEST, "surrender-sync、auction-result 或 webhook"),
         ("/policies/%FF", StatusCode::NOT_FOUND, "NOT_FOUND"),
         ("/policies/%00", StatusCode::NOT_FOUND, "NOT_FOUND"),
         ("/deliveries/%FF", StatusCode::NOT_FOUND, "NOT_FOUND"),
