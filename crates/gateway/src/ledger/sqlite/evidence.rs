@@ -65,7 +65,7 @@ impl SqliteReader {
     ) -> Result<(), StoreError> {
         let mut after = -1;
         loop {
-            let rows = self.read(context, |connection| {
+            let rows = self.read_patiently(context, |connection| {
                 // One moment for all that the page reads.
                 let moment = connection.unchecked_transaction()?;
                 page(&moment, after)
@@ -256,11 +256,11 @@ fn damage(connection: &Connection, check: FileCheck) -> rusqlite::Result<Vec<Str
 impl Evidence for SqliteReader {
     fn damage(&self, check: FileCheck, begin: &mut dyn FnMut(&'static str)) -> Result<Vec<String>, StoreError> {
         begin("the ledger's file");
-        self.read("checking the file", |connection| damage(connection, check))
+        self.read_patiently("checking the file", |connection| damage(connection, check))
     }
 
     fn numbers(&self) -> Result<Vec<NumberUse>, StoreError> {
-        self.read("reading numbers", |connection| {
+        self.read_patiently("reading numbers", |connection| {
             let moment = connection.unchecked_transaction()?;
             let uses = [
                 (NumberBlock::Policy, "SELECT max(sequence) FROM policies", 1),
@@ -282,13 +282,13 @@ impl Evidence for SqliteReader {
     }
 
     fn last_position(&self) -> Result<u64, StoreError> {
-        self.read("reading the last event", |connection| {
+        self.read_patiently("reading the last event", |connection| {
             connection.query_row("SELECT coalesce(max(id), 0) FROM events", [], |row| row.get(0))
         })
     }
 
     fn has_answer(&self, message_id: u64) -> Result<bool, StoreError> {
-        self.read("looking for an answer", |connection| {
+        self.read_patiently("looking for an answer", |connection| {
             let query = "SELECT EXISTS (SELECT 1 FROM answers WHERE message_id = ?)";
             connection.prepare_cached(query)?.query_row([message_id], |row| row.get(0))
         })
@@ -324,7 +324,7 @@ impl Evidence for SqliteReader {
     }
 
     fn unfound(&self, policies: &[Parties]) -> Result<Vec<Parties>, StoreError> {
-        self.read("looking for policies by their parties", |connection| {
+        self.read_patiently("looking for policies by their parties", |connection| {
             people::unfound(&*connection.unchecked_transaction()?, policies)
         })
     }
@@ -338,7 +338,7 @@ impl Evidence for SqliteReader {
         // Of the row with the least id, as SQLite has it for columns beside one min().
         let query = "SELECT subject, min(id), state FROM notices WHERE state IN ('pending', 'dead') \
                      GROUP BY subject HAVING state = 'pending' AND count(due_ms) = 0";
-        self.read("looking for queues that are stuck", |connection| {
+        self.read_patiently("looking for queues that are stuck", |connection| {
             connection.prepare_cached(query)?.query_map([], |row| row.get(0))?.collect()
         })
     }

@@ -156,6 +156,7 @@ fn remedy(error: &rusqlite::Error) -> Option<&'static str> {
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
             Some("the file is damaged; docs/operations.md says what to do")
         }
+        ErrorCode::OperationInterrupted => Some("it took longer than a read may"),
         _ => None,
     }
 }

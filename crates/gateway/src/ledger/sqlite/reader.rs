@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use baoqiao_domain::policy_number::PolicyNumber;
+use tokio::time::Instant;
 
 use super::rows::{POLICY_COLUMNS, instant, policy_record};
 use super::{BUSY_TIMEOUT, StoreError, failed, none_if_no_row, people};
@@ -16,24 +18,53 @@ use crate::vault::{BlindIndex, Sealed};
 pub struct SqliteReader {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    longest: Duration,
 }
 
 /// Connections kept open when idle; more readers than these open and close their own.
 const IDLE_CONNECTIONS: usize = 4;
+/// No read takes longer: whoever asked has given up by then, and what it holds is wanted by others.
+const LONGEST_READ: Duration = Duration::from_secs(20);
+/// How many steps of SQLite's machine lie between two looks at the clock: some tenths of a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 50_000;
 
 impl SqliteReader {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Mutex::new(Vec::new()) }
+        Self { path, idle: Mutex::new(Vec::new()), longest: LONGEST_READ }
     }
 
+    /// Reads, for some seconds at most.
     pub(super) fn read<T>(
         &self,
         context: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
+        let until = Instant::now() + self.longest;
+        self.with(context, |connection| {
+            connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= until))?;
+            let result = query(connection);
+            connection.progress_handler(0, None::<fn() -> bool>)?;
+            result
+        })
+    }
+
+    /// Reads for as long as it takes: what looks a whole ledger through.
+    pub(super) fn read_patiently<T>(
+        &self,
+        context: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.with(context, |connection| query(connection))
+    }
+
+    fn with<T>(
+        &self,
+        context: &'static str,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
         let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
-        let connection = idle.map_or_else(|| self.connect(), Ok).map_err(|error| failed(context, &error))?;
-        let result = query(&connection).map_err(|error| failed(context, &error));
+        let mut connection = idle.map_or_else(|| self.connect(), Ok).map_err(|error| failed(context, &error))?;
+        let result = work(&mut connection).map_err(|error| failed(context, &error));
         if let Ok(mut idle) = self.idle.lock()
             && idle.len() < IDLE_CONNECTIONS
         {
@@ -101,5 +132,28 @@ impl Reader for SqliteReader {
             let mut statement = connection.prepare_cached(query)?;
             statement.query_row([policy_no.sequence()], read).map(Some).or_else(none_if_no_row)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_without_end_is_ended_and_the_next_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE t (n)").unwrap();
+        let mut reader = SqliteReader::new(path);
+        let endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+        let long =
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT count(*) FROM n";
+        let count = |connection: &Connection, query| connection.query_row(query, [], |row| row.get::<_, u64>(0));
+        reader.longest = Duration::ZERO;
+        let ended = reader.read("counting", |connection| count(connection, endless)).unwrap_err().to_string();
+        assert!(ended.contains("it took longer than a read may"), "{ended}");
+        assert_eq!(reader.read_patiently("counting", |connection| count(connection, long)).unwrap(), 100_000);
+        reader.longest = LONGEST_READ;
+        assert_eq!(reader.read("counting", |connection| count(connection, long)).unwrap(), 100_000);
     }
 }
