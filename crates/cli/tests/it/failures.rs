@@ -10,7 +10,7 @@ use baoqiao_simulator::example::{RECOVERY_METHOD, RECOVERY_REQUEST};
 use baoqiao_simulator::qimen::{Answer, AnswerFormat, Call, Charset};
 use serde_json::Value;
 
-use crate::gateway::{Gateway, baoqiao, call_of, example, example_with, field, text};
+use crate::gateway::{Gateway, baoqiao, call_of, example, example_with, field, start, text};
 use crate::life::{deal_code, rescind};
 use crate::limits::lock;
 
@@ -220,4 +220,15 @@ async fn load_is_shed_in_the_envelope_of_each_interface() {
     assert_eq!(gateway.call(recovery()).await.fields().unwrap()["success"], Value::Bool(true));
     assert_eq!(deal_code(&rescind(&gateway, &policy_no, |_| ()).await), "1");
     gateway.expect_open(1);
+}
+
+#[test]
+fn a_second_gateway_on_one_file_says_so() {
+    let mut first = Gateway::start();
+    let mut second = start(&first.config());
+    assert!(second.stop().success());
+    let said = "another gateway works on this ledger";
+    assert!(second.log().contains(said));
+    assert!(first.stop().success());
+    assert!(!first.log().contains(said));
 }

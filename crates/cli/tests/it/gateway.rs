@@ -195,7 +195,8 @@ impl Drop for Gateway {
     }
 }
 
-fn start(config: &Path) -> RunningGateway {
+/// A gateway by that configuration.
+pub(crate) fn start(config: &Path) -> RunningGateway {
     let started = RunningGateway::start(serve(Path::new(env!("CARGO_BIN_EXE_baoqiao")), config));
     started.unwrap_or_else(|said| panic!("the gateway did not start: {said}"))
 }

@@ -116,7 +116,13 @@ impl Backend {
     /// When the system gives no means to connect.
     pub fn stores(&mut self) -> Result<Vec<Box<dyn Store>>, StoreError> {
         match self {
-            Self::Sqlite { store, .. } => Ok(store.take().map(|store| store as _).into_iter().collect()),
+            Self::Sqlite { path, store, .. } => {
+                let expecting = |mut store: Box<SqliteStore>| {
+                    store.expect_to_be_alone(path);
+                    store as _
+                };
+                Ok(store.take().map(expecting).into_iter().collect())
+            }
             Self::Postgres { database, .. } => database.stores(),
         }
     }

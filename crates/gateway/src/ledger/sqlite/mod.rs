@@ -1,5 +1,6 @@
 //! The embedded ledger: SQLite in WAL mode, every commit synced, one writer.
 
+mod alone;
 mod backup;
 mod changes;
 mod checkpoints;

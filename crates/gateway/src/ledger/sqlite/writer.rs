@@ -7,6 +7,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use baoqiao_domain::policy_number::PolicyNumber;
 
+use super::alone::Alone;
 use super::checkpoints::Checkpoints;
 use super::outbox::{Gate, queue};
 use super::people::Indexer;
@@ -27,12 +28,25 @@ pub struct SqliteStore {
     connection: Connection,
     gate: Gate,
     indexer: Indexer,
+    alone: Option<Alone>,
 }
 
 impl SqliteStore {
     pub(super) fn new(path: &Path, mut connection: Connection) -> Result<Self, StoreError> {
         let checkpoints = Checkpoints::begin(path, &mut connection)?;
-        Ok(Self { checkpoints, connection, gate: Gate::default(), indexer: Indexer::default() })
+        Ok(Self { checkpoints, connection, gate: Gate::default(), indexer: Indexer::default(), alone: None })
+    }
+
+    /// Says aloud where another gateway works on the ledger.
+    pub fn expect_to_be_alone(&mut self, path: &Path) {
+        match Alone::claim(path) {
+            Ok(None) => tracing::warn!(
+                ledger = %path.display(),
+                "another gateway works on this ledger, which is meant for one: stop it, or use PostgreSQL"
+            ),
+            Ok(alone) => self.alone = alone,
+            Err(error) => tracing::debug!(%error, "whether another gateway works on this ledger is not known"),
+        }
     }
 
     /// What other connections of this process that write have to pass.
