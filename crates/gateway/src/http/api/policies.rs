@@ -320,7 +320,7 @@ pub(super) struct SurrenderOrder {
     #[schema(value_type = String, required = false, pattern = "^[A-Z0-9_]{1,64}$", examples("APPLY"))]
     status: SurrenderStatus,
     /// 退保金额.
-    #[schema(value_type = Option<String>, examples("12.50"))]
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{1,12}([.][0-9]{1,2})?$", examples("12.50"))]
     refund_money: Option<Amount>,
     /// 退保时间; the platform is told the minute.
     #[serde(deserialize_with = "instant")]
