@@ -243,6 +243,7 @@ fn compared(view: &View, found: &Found, is_shown: bool) -> Markup {
         action: &action,
         fields: html! {},
         target: Some("#compared"),
+        again: None,
     };
     let count = view.with(COUNT, &[&found.differing.len()]);
     html! {

@@ -287,7 +287,10 @@ fn actions(view: &View, notice: &NoticeRecord) -> Markup {
         let action = format!("{PATH}/{}/{id}", notice.id);
         let (button, title, hint) = (view.t(button), view.t(title), view.t(hint));
         let fields = html! {};
-        question(view, &Question { id, button, is_grave, title, hint, action: &action, fields, target: None })
+        question(
+            view,
+            &Question { id, button, is_grave, title, hint, action: &action, fields, target: None, again: None },
+        )
     };
     html! {
         @if !notice.leased { (ask("resend", RESEND, false, RESEND_ASK, RESEND_HINT)) }

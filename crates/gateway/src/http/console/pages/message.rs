@@ -169,6 +169,7 @@ pub(super) fn hidden(view: &View, action: &str) -> Markup {
         action,
         fields: html! {},
         target: Some("#said"),
+        again: None,
     };
     html! {
         section.card #said {

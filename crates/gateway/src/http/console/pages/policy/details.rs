@@ -262,6 +262,7 @@ fn show_question(view: &View, number: &PolicyNumber) -> Markup {
             action: &format!("{}/people", super::address(number)),
             fields: html! {},
             target: Some("#people"),
+            again: None,
         },
     )
 }
