@@ -142,14 +142,16 @@ async fn a_pasted_command_is_explained_and_not_kept() {
 #[tokio::test]
 async fn a_conflict_is_compared_field_by_field() {
     let world = World::with_users();
-    world.issue("1", json!({})).await;
+    let number = world.issue("1", json!({})).await;
+    let policy = format!("href=\"/console/policies/{number}\"");
     let application = json!({"amount": "1019", "applicantPersonalInfo": {"personName": RARE}});
     assert!(world.apply("1", application).await.is_err());
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console/conflicts").await;
-    assert_eq!(rows(&page.text), 1);
+    assert_eq!(rows(&page.says(&policy).text), 1);
     let address = first_row(&page.text);
     let compared = viewer.get(&address).await;
+    compared.says(&policy);
     compared.says("amount").says("1018").says("1019").says("applicantPersonalInfo.personName").says("•••");
     compared.says_not(RARE).says_not("alert(1)").says("需要操作员角色");
     viewer.get(&address.replace("conflicts", "messages")).await.says("逐字段对比");
