@@ -130,6 +130,9 @@ pub trait Channel: Send + Sync {
     /// The ids of all who may call it.
     fn callers(&self, access: &Access) -> Vec<String>;
 
+    /// Whether that caller's calls are signed with a secret: where they are not, none of its secrets has fitted either.
+    fn signs(&self, caller: &str, access: &Access) -> bool;
+
     /// The interface that a request claims to be for; nothing of the request is to be believed yet.
     fn interface(&self, raw: &RawRequest, access: &Access) -> Option<&'static dyn Interface>;
 

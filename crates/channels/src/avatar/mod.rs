@@ -49,6 +49,10 @@ impl Channel for Avatar {
         access.sources().into_iter().map(|source| source.code.clone()).collect()
     }
 
+    fn signs(&self, caller: &str, access: &Access) -> bool {
+        access.source(caller).is_some_and(|source| !source.hmac_secrets.is_empty())
+    }
+
     /// The address has one interface; `interfaceType` names the order it is about, and is read as a field.
     fn interface(&self, _raw: &RawRequest, _access: &Access) -> Option<&'static dyn Interface> {
         INTERFACES.first().copied()

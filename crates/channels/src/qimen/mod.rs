@@ -47,6 +47,10 @@ impl Channel for Qimen {
         access.partners().into_iter().map(|partner| partner.id.clone()).collect()
     }
 
+    fn signs(&self, _caller: &str, _access: &Access) -> bool {
+        true
+    }
+
     fn interface(&self, raw: &RawRequest, access: &Access) -> Option<&'static dyn Interface> {
         let method = method_name(raw)?;
         let scope = access.interface_of_method(&method)?;

@@ -95,6 +95,10 @@ mod tests {
         fn callers(&self, _: &Access) -> Vec<String> {
             unreachable!()
         }
+
+        fn signs(&self, _: &str, _: &Access) -> bool {
+            unreachable!()
+        }
         fn interface(&self, _: &RawRequest, _: &Access) -> Option<&'static dyn Interface> {
             unreachable!()
         }

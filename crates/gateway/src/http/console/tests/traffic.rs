@@ -331,9 +331,14 @@ async fn an_interface_tells_its_fields_and_is_tried() {
     for other in ["/console/channels/qimen/recovery", "/console/channels/avatar/rescission-notice"] {
         viewer.get(other).await.says("任意文本").says("示例");
     }
+    let mut operator = world.signed_in("operator").await;
+    let rescission = operator.get("/console/channels/avatar/rescission-notice").await;
+    rescission.says("已配置的渠道代码").says("报文体（JSON）").says_not("JSON 或 XML").says_not("以选定的身份签名");
+    rescission.says("head.interfaceType：缺少，必填").says_not("：policyNo：");
+    operator.get(address).await.says("报文体（JSON 或 XML）").says("以选定的身份签名").says("amount：缺少，必填");
+    operator.get("/console/channels/qimen/recovery").await.says("identifier：缺少，必填");
     assert_eq!(viewer.get("/console/channels/qimen/none").await.status, StatusCode::NOT_FOUND);
     let body = include_str!("../../../../../channels/src/qimen/golden/policy_issuing/example.json");
-    let mut operator = world.signed_in("operator").await;
     operator.get(address).await.says("只校验").says("真的发送");
     let fields = |body: &str, mode: &'static str, reason: &'static str, charset: &'static str| {
         let text = str::to_owned;
