@@ -141,6 +141,13 @@ async fn a_policy_is_surrendered_once_and_was_in_force_before() {
     let refused = operator.post(&surrender, &again).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     refused.says("未执行：保单此前已终止").says(&format!("保单 {number}")).says("由 console:operator 提出");
+    let actions: Vec<Action> = world.audit().into_iter().take(2).map(|entry| entry.1).collect();
+    assert_eq!(actions, [Action::SurrenderRefused, Action::PolicySurrendered], "asked for, and refused");
+    let mut admin = world.signed_in("admin").await;
+    admin.get("/console/audit").await.says("退保未执行").says("保单此前已终止").says("退款 5 元").says_not("refund");
+    admin.get("/console/preferences?language=en").await;
+    let english = admin.get("/console/audit").await;
+    english.says("Surrender refused").says("the policy had ended before").says("refund 5 CNY").says("Details");
 }
 
 #[tokio::test]

@@ -90,6 +90,10 @@ pub(super) async fn surrender(
     let Some(refusal) = settle(&console, &view, content.key.clone(), order).await? else {
         return Ok(to(&format!("{}?done=surrendered", address(&number))));
     };
+    // The entry before says what was asked, and stays.
+    let code = refusal.code().as_str().to_owned();
+    let entry = super::entry(&view, Action::SurrenderRefused, &number, &why, code);
+    console.read(move |console| Ok(console.store.record(&entry)?)).await?;
     let said = match refusal {
         Refusal::WrongState { .. } => view.t(ENDED).to_owned(),
         Refusal::IdempotencyConflict { .. } => view.t(SENT_BEFORE).to_owned(),
