@@ -54,6 +54,7 @@ async fn a_message_is_explained_and_shown_to_whoever_says_why() {
         .get(&address)
         .await
         .says("签名正确")
+        .says("验签密钥")
         .says("原文含个人信息，未显示")
         .says_not("script&gt;")
         .says("需要操作员角色");
@@ -68,6 +69,18 @@ async fn a_message_is_explained_and_shown_to_whoever_says_why() {
     assert_eq!(world.audit()[0], entry);
     assert_eq!(operator.get("/console/messages/999").await.status, StatusCode::NOT_FOUND);
     assert_eq!(operator.get("/console/messages/x").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn no_secret_is_told_of_a_message_that_was_signed_with_none() {
+    let world = World::with_users();
+    world.rescind("u-1", "O-1").await;
+    world.report_auction("A-1").await;
+    let mut viewer = world.signed_in("viewer").await;
+    for (channel, caller) in [("avatar", "解约通知"), ("api", "拍卖")] {
+        let listed = viewer.get(&format!("/console/messages?channel={channel}")).await;
+        viewer.get(&first_row(&listed.text)).await.says(caller).says_not("验签密钥");
+    }
 }
 
 #[tokio::test]
