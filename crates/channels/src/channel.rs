@@ -173,6 +173,9 @@ pub trait Channel: Send + Sync {
     /// Refuses a verified call that is for no interface.
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal;
 
+    /// The code by which the other side is told of a refusal.
+    fn told_code(&self, refusal: &Refusal) -> &'static str;
+
     /// The answer to a refused call that is for no known interface.
     fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal, now: Timestamp) -> Reply;
 }

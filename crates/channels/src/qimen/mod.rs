@@ -93,6 +93,10 @@ impl Channel for Qimen {
         Refusal::UnknownInterface { method: method_name(call.raw()).unwrap_or_default() }
     }
 
+    fn told_code(&self, refusal: &Refusal) -> &'static str {
+        refusal.code().as_str()
+    }
+
     /// In the envelope of issuing, the first of the family's documents.
     fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal, now: Timestamp) -> Reply {
         policy_issuing::PolicyIssuing.reply(raw, &Err(refusal.clone()), now)

@@ -123,6 +123,9 @@ mod tests {
         fn unknown_interface(&self, _: &Verified<'_>) -> Refusal {
             unreachable!()
         }
+        fn told_code(&self, _: &Refusal) -> &'static str {
+            unreachable!()
+        }
         fn reply_refused(&self, _: &RawRequest, _: &Refusal, _: Timestamp) -> Reply {
             unreachable!()
         }

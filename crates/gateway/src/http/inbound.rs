@@ -291,7 +291,7 @@ fn log(call: &Call, answered: &Answered, suppressed: u64, elapsed: Duration) {
         peer = call.peer_text(),
         verdict = answered.verdict.as_str(),
         policy_no = outcome.and_then(Outcome::policy_no).map(PolicyNumber::as_str),
-        code = refusal.map(|refusal| refusal.code().as_str()),
+        code = refusal.map(|refusal| call.channel.told_code(refusal)),
         detail = detail(&answered.result),
         suppressed = (suppressed > 0).then_some(suppressed),
         elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),

@@ -29,7 +29,7 @@ use crate::http::console::view::View;
 use crate::ledger::lists::{Slice, StrangerRecord, WholeStranger};
 
 messages! {
-    LEAD: "没有通过校验的来者：app_key 未知、签名不符、来源地址不在白名单等。只留存最近的若干条，每条只留存开头。", "Calls that were not believed: an unknown app_key, a wrong signature, an address that is not allowed. Only the latest are kept, and of each only its beginning.";
+    LEAD: "未受理的来者：app_key 未知、签名不符、来源地址不在白名单，或报文无法读取等。只留存最近的若干条，每条只留存开头。", "Calls that were turned away: an unknown app_key, a wrong signature, an address that is not allowed, a body that does not read. Only the latest are kept, and of each only its beginning.";
     AT: "时间", "Time";
     CHANNEL: "渠道", "Channel";
     PEER: "来源地址", "From";
