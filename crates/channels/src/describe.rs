@@ -14,7 +14,9 @@ use baoqiao_domain::refusal::{Distrust, FieldProblem, Refusal};
 
 use crate::access::Access;
 use crate::channel::{Channel, Interface, RawRequest, Verified};
+use crate::explain::Words;
 use crate::origin::Origin;
+use crate::phrases::in_both;
 
 /// A text that is no number, no time and no value of any list.
 const NOTHING: &str = "？";
@@ -30,8 +32,8 @@ pub struct FieldDescription {
     pub example: String,
     /// Whether a request without it is refused.
     pub is_required: bool,
-    /// What it should be, in Chinese; absent where any text will do.
-    pub expected: Option<String>,
+    /// What it should be; absent where any text will do.
+    pub expected: Option<Words>,
 }
 
 /// The example of an interface's document as a request, in JSON.
@@ -85,7 +87,9 @@ pub fn fields(
             FieldDescription {
                 example: leaf.example,
                 is_required: missing.is_some_and(|problem| problem.received.is_none()),
-                expected: wrong.or_else(|| tells_caller.then(|| CONFIGURED_SOURCE.to_owned())),
+                expected: wrong
+                    .or_else(|| tells_caller.then(|| CONFIGURED_SOURCE.to_owned()))
+                    .map(|text| in_both(&text)),
                 path: leaf.path,
             }
         })
@@ -183,15 +187,15 @@ mod tests {
         let issuing = described("qimen/policy-issuing");
         let amount = field(&issuing, "amount");
         assert_eq!((amount.example.as_str(), amount.is_required), ("1018.0", true));
-        assert!(amount.expected.unwrap().contains("十进制金额"));
+        assert!(amount.expected.unwrap().zh.contains("十进制金额"));
         let name = field(&issuing, "applicantPersonalInfo.personName");
         assert_eq!((name.is_required, name.expected), (false, None));
         let license = field(&issuing, "applicantPersonalInfo.personLicenseType");
-        assert_eq!(license.expected.as_deref(), Some("ALI、IDENTITY_CARD 或 PASSPORT"));
+        assert_eq!(license.expected.unwrap().en, "ALI, IDENTITY_CARD or PASSPORT");
         let rescission = described("avatar/rescission-notice");
         assert!(field(&rescission, "head.orderNo").is_required);
         let source = field(&rescission, "head.policySource");
-        assert_eq!((source.is_required, source.expected.as_deref()), (true, Some("已配置的渠道代码")));
+        assert_eq!((source.is_required, source.expected.unwrap().zh.as_str()), (true, "已配置的渠道代码"));
         assert!(rescission.iter().any(|field| field.path.contains("installmentList[0]")), "{rescission:?}");
         assert!(field(&described("qimen/recovery"), "identifier").is_required);
     }

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod fields;
 pub mod origin;
 pub mod outbound;
+pub mod phrases;
 
 pub mod qimen;
 pub mod rule;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use baoqiao_channels::access::Access;
 use baoqiao_channels::explain::{Evidence, Kept};
+use baoqiao_channels::phrases::in_both;
 use baoqiao_channels::qimen::body::charset;
 use baoqiao_channels::{CHANNELS, signs};
 use baoqiao_domain::difference::differences;
@@ -309,7 +310,7 @@ fn strangers(ledger: &LedgerAccess, args: &StrangersArgs) -> Result<(bool, Strin
 /// A stranger's message in two lines.
 fn strange(stranger: &StrangerRecord) -> String {
     let StrangerRecord { number, channel, body_bytes, .. } = stranger;
-    let (at, reason) = (format_gmt8(stranger.received_at), visible(&stranger.reason));
+    let (at, reason) = (format_gmt8(stranger.received_at), visible(&in_both(&stranger.reason).en));
     format!("#{number}  {channel}  {reason}\n  {at}{}, {body_bytes} bytes\n", from(&stranger.peer))
 }
 

@@ -21,7 +21,7 @@ use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::Outcome;
 use baoqiao_domain::policy_number::PolicyNumber;
 use baoqiao_domain::product::Catalogue;
-use baoqiao_domain::refusal::Refusal;
+use baoqiao_domain::refusal::{FieldProblem, Refusal};
 
 use super::bodies::{BodyBudget, declared_length};
 use super::strangers::Allowance;
@@ -201,7 +201,7 @@ impl Inbound {
                 received_at: call.received_at,
                 channel: call.channel.name(),
                 peer: call.peer_text(),
-                reason: refusal.internal_detail().unwrap_or_else(|| refusal.public_message()),
+                reason: reason(refusal),
                 body_bytes: body_bytes(call, refusal),
                 request,
             }),
@@ -271,6 +271,17 @@ enum Unread {
     NoRoom,
     Broken,
     Late,
+}
+
+/// Why a stranger was turned away, in words; nothing of what a field said, which may be personal.
+fn reason(refusal: &Refusal) -> String {
+    if let Refusal::InvalidFields(problems) = refusal
+        && let Some(FieldProblem { path, received, .. }) = problems.first()
+    {
+        let wrong = if received.is_none() { "missing" } else { "wrong" };
+        return format!("field {path} is {wrong}");
+    }
+    refusal.internal_detail().unwrap_or_else(|| refusal.public_message())
 }
 
 /// How long the body of a call is that was refused, as far as that is known of one that was not read.

@@ -88,6 +88,15 @@ pub(super) fn code(text: &str) -> Markup {
     html! { code { (text) } }
 }
 
+/// A sentence in which names of the wire stand between backticks.
+pub(super) fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, piece) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (piece) } } @else { (piece) }
+        }
+    }
+}
+
 /// A dash where there is nothing.
 pub(super) fn or_none(view: &View, value: Option<Markup>) -> Markup {
     value.unwrap_or_else(|| html! { span.none title=(view.t(NONE)) { "—" } })
@@ -211,6 +220,7 @@ mod tests {
         for markup in [
             chip(Tone::Bad, evil),
             code(evil),
+            prose(evil),
             fields([(evil, code(evil))]),
             card(evil, &code(evil)),
             empty(Icon::Search, evil, &code(evil)),

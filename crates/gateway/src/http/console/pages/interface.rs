@@ -24,6 +24,7 @@ use crate::http::console::language::messages;
 use crate::http::console::layout::{self, Place, form_token};
 use crate::http::console::order::Order;
 use crate::http::console::parts::{self, Tone, chip, notice, reason};
+use crate::http::console::traffic::said;
 use crate::http::console::trial::{Charset, Checked, Sent, Trial, Untried};
 use crate::http::console::view::View;
 
@@ -229,7 +230,7 @@ fn field_row(view: &View, columns: &[&str; 4], field: &FieldDescription) -> Mark
             }
             td.wrap data-label=(expected) {
                 @match &field.expected {
-                    Some(expected) => { (expected) }
+                    Some(expected) => { (said(view, expected)) }
                     None => { span.muted { (view.t(ANY_TEXT)) } }
                 }
             }

@@ -35,10 +35,14 @@ async fn a_policy_is_shown_masked_and_escaped() {
 #[tokio::test]
 async fn personal_data_is_shown_for_a_reason_and_each_look_is_written_down_first() {
     let world = World::with_users();
-    let number = world.issue("01", json!({})).await;
+    let insured = json!({"personName": RARE, "personLicenseType": "PASSPORT"});
+    let number = world.issue("01", json!({"insuredPersonalInfo": insured})).await;
     let mut operator = world.signed_in("operator").await;
     let path = format!("/console/policies/{number}");
-    operator.get(&path).await.says("show-people").says_not(NUMBER);
+    operator.get(&path).await.says("show-people").says("护照").says_not(NUMBER);
+    operator.get("/console/preferences?language=en").await;
+    operator.get(&path).await.says("passport").says_not("护照");
+    operator.get("/console/preferences?language=zh-CN").await;
     let people = format!("{path}/people");
     assert_eq!(operator.post(&people, &[("reason", " ")]).await.status, StatusCode::BAD_REQUEST);
     let before = world.audit().len();

@@ -91,8 +91,9 @@ async fn a_stranger_is_explained_in_words_for_the_other_side() {
     world.stranger(&world.request("else", "", RARE), 10).await;
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console/strangers").await;
+    page.says("签名与该合作方的任何密钥都不符").says_not("the signature fits none");
     assert_eq!(rows(&page.text), 3);
-    page.says("the signature fits none").says("203.0.113.9");
+    page.says("203.0.113.9");
     viewer.get("/console/strangers/1").await.says("alibaba 沙箱环境的密钥").says("请改用正式环境的密钥").says_not(RARE);
     viewer
         .get("/console/strangers/2")
@@ -350,6 +351,13 @@ async fn an_interface_tells_its_fields_and_is_tried() {
     rescission.says("head.interfaceType：缺少，必填").says_not("：policyNo：");
     operator.get(address).await.says("报文体（JSON 或 XML）").says("以选定的身份签名").says("amount：缺少，必填");
     operator.get("/console/channels/qimen/recovery").await.says("identifier：缺少，必填");
+    operator.get("/console/preferences?language=en").await;
+    operator
+        .get(address)
+        .await
+        .says("a decimal amount without a sign, such as 1018.0")
+        .says_not("不含正负号的十进制金额");
+    operator.get("/console/preferences?language=zh-CN").await;
     assert_eq!(viewer.get("/console/channels/qimen/none").await.status, StatusCode::NOT_FOUND);
     let body = include_str!("../../../../../channels/src/qimen/golden/policy_issuing/example.json");
     operator.get(address).await.says("只校验").says("真的发送");
@@ -407,7 +415,9 @@ async fn somebody_plays_the_platform() {
     let world = World::with_users();
     let mut viewer = world.signed_in("viewer").await;
     let address = "/console/channels/notices/surrender-sync";
-    viewer.get(address).await.says("扮演平台").says("判定表").says("平台自称是其自身的错误。");
+    let told = viewer.get(address).await;
+    told.says("扮演平台").says("判定表").says("平台自称是其自身的错误。").says("<code>code</code> 为 4 至 8");
+    told.says("没有及时答复").says_not("no answer in time").says_not("`");
     let refused = "{\"error_response\":{\"code\":40,\"sub_code\":\"isv.invalid-parameter\"}}";
     viewer.post(address, &[("status", "200"), ("body", refused)]).await.says("caller-sub-code").says("死信");
     let taken = "<alibaba_alihealth_insurance_inst_surrender_info_sync_response><data>true</data></alibaba_alihealth_insurance_inst_surrender_info_sync_response>";
