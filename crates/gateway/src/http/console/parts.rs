@@ -88,6 +88,11 @@ pub(super) fn code(text: &str) -> Markup {
     html! { code { (text) } }
 }
 
+/// A long name or address, which is broken behind its dots and slashes where it has to be.
+pub(super) fn breakable(text: &str) -> Markup {
+    html! { @for piece in text.split_inclusive(['.', '/']) { (piece) wbr; } }
+}
+
 /// A sentence in which names of the wire stand between backticks.
 pub(super) fn prose(text: &str) -> Markup {
     html! {
@@ -221,6 +226,7 @@ mod tests {
             chip(Tone::Bad, evil),
             code(evil),
             prose(evil),
+            breakable(evil),
             fields([(evil, code(evil))]),
             card(evil, &code(evil)),
             empty(Icon::Search, evil, &code(evil)),

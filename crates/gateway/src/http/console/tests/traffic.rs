@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::world::{APP_KEY, EVIL, RARE, SECRET, World};
 use crate::console::audit::Action;
+use crate::console::role::Role;
 use crate::outbox::store::Next;
 
 /// The address of the first row of a page's list.
@@ -314,10 +315,20 @@ async fn channels_show_what_is_configured_and_no_secret() {
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console/channels").await;
     page.says(APP_KEY).says("没有在轮换密钥").says("100%（1 次）").says("HN_HT_QNW").says("127.0.0.0/8");
-    page.says("死信").says("caller-code: 25").says("PBDI").says("qimen.alibaba.finance.insurance.policy.issuing");
+    page.says("死信").says("caller-code: 25").says("PBDI").says("policy.<wbr>issuing");
     page.says("1 个沙箱密钥").says_not(SECRET).says_not("\"sandbox\"");
     viewer.get("/console/preferences?language=en").await;
     viewer.get("/console/channels").await.says("No rotation is under way").says_not("：</");
+}
+
+#[tokio::test]
+async fn nothing_is_told_of_a_webhook_that_nobody_configured() {
+    let webhook = "[[webhook]]\nid = \"core\"\nurl = \"https://core.example.com/events\"\n\
+                   secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n";
+    let world = World::with("https://gateway.test", webhook);
+    world.add("viewer", Role::Viewer);
+    let page = world.signed_in("viewer").await.get("/console/channels").await;
+    page.says("core.<wbr>example.<wbr>com/<wbr>events").says("推送给我方系统").says("每秒 50 次").says_not("10000");
 }
 
 #[tokio::test]
