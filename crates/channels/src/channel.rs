@@ -130,6 +130,9 @@ pub trait Channel: Send + Sync {
     /// The ids of all who may call it.
     fn callers(&self, access: &Access) -> Vec<String>;
 
+    /// Whether that caller's calls are signed with a secret: where they are not, none of its secrets has fitted either.
+    fn signs(&self, caller: &str, access: &Access) -> bool;
+
     /// The interface that a request claims to be for; nothing of the request is to be believed yet.
     fn interface(&self, raw: &RawRequest, access: &Access) -> Option<&'static dyn Interface>;
 
@@ -169,6 +172,9 @@ pub trait Channel: Send + Sync {
 
     /// Refuses a verified call that is for no interface.
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal;
+
+    /// The code by which the other side is told of a refusal.
+    fn told_code(&self, refusal: &Refusal) -> &'static str;
 
     /// The answer to a refused call that is for no known interface.
     fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal, now: Timestamp) -> Reply;

@@ -6,15 +6,22 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use baoqiao_domain::product::Catalogue;
-use baoqiao_domain::refusal::{FieldProblem, Refusal};
+use baoqiao_domain::refusal::{Distrust, FieldProblem, Refusal};
 
+use crate::access::Access;
 use crate::channel::{Channel, Interface, RawRequest, Verified};
+use crate::explain::Words;
+use crate::origin::Origin;
+use crate::phrases::in_both;
 
 /// A text that is no number, no time and no value of any list.
 const NOTHING: &str = "？";
+/// What the field that tells the caller should be.
+const CONFIGURED_SOURCE: &str = "已配置的渠道代码";
 
 /// A field of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +32,8 @@ pub struct FieldDescription {
     pub example: String,
     /// Whether a request without it is refused.
     pub is_required: bool,
-    /// What it should be, in Chinese; absent where any text will do.
-    pub expected: Option<String>,
+    /// What it should be; absent where any text will do.
+    pub expected: Option<Words>,
 }
 
 /// The example of an interface's document as a request, in JSON.
@@ -37,6 +44,18 @@ pub fn example(interface: &dyn Interface) -> RawRequest {
 fn request(body: Bytes) -> RawRequest {
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json;charset=utf-8"))]);
     RawRequest { headers, body, ..RawRequest::default() }
+}
+
+/// Whether a channel reads bodies in XML, as it says when it is given one.
+pub fn takes_xml(channel: &dyn Channel) -> bool {
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("text/xml;charset=utf-8"))]);
+    let body = Bytes::from_static(b"<request><policyNo>1</policyNo></request>");
+    channel.fields(&RawRequest { headers, body, ..RawRequest::default() }).is_ok()
+}
+
+/// What a channel's check of the caller says that knows nobody; of one that finds the caller in a field, what is wrong with that field.
+fn refused_caller(channel: &dyn Channel, raw: &RawRequest) -> Option<Refusal> {
+    channel.authenticate(raw, &Origin::default(), &Access::default(), Timestamp::UNIX_EPOCH).err()
 }
 
 /// The fields of the document's example, in the order of their paths, as they are taken of that caller.
@@ -50,21 +69,27 @@ pub fn fields(
     let tree = Value::Object(tree);
     let problems = |tree: &Value| -> Vec<FieldProblem> {
         let raw = request(Bytes::from(tree.to_string()));
-        match interface.decode(&Verified::new(&raw, caller, 0), catalogue) {
-            Err(Refusal::InvalidFields(problems)) => problems,
-            _ => Vec::new(),
-        }
+        let decoded = interface.decode(&Verified::new(&raw, caller, 0), catalogue);
+        let refusals = [refused_caller(channel, &raw), decoded.err()];
+        let problems = |refusal| if let Refusal::InvalidFields(problems) = refusal { problems } else { Vec::new() };
+        refusals.into_iter().flatten().flat_map(problems).collect()
     };
     let at = |path: &str, tree: &Value| problems(tree).into_iter().find(|problem| problem.path == path);
     leaves(&tree)
         .into_iter()
         .map(|leaf| {
             let missing = at(&leaf.path, &changed(&tree, &leaf.steps, None));
-            let wrong = at(&leaf.path, &changed(&tree, &leaf.steps, Some(Value::from(NOTHING))));
+            let nonsense = changed(&tree, &leaf.steps, Some(Value::from(NOTHING)));
+            let refused = refused_caller(channel, &request(Bytes::from(nonsense.to_string())));
+            let tells_caller =
+                matches!(refused, Some(Refusal::Untrusted(Distrust::UnknownSource(code))) if code == NOTHING);
+            let wrong = at(&leaf.path, &nonsense).map(|problem| problem.expected);
             FieldDescription {
                 example: leaf.example,
                 is_required: missing.is_some_and(|problem| problem.received.is_none()),
-                expected: wrong.map(|problem| problem.expected),
+                expected: wrong
+                    .or_else(|| tells_caller.then(|| CONFIGURED_SOURCE.to_owned()))
+                    .map(|text| in_both(&text)),
                 path: leaf.path,
             }
         })
@@ -162,15 +187,23 @@ mod tests {
         let issuing = described("qimen/policy-issuing");
         let amount = field(&issuing, "amount");
         assert_eq!((amount.example.as_str(), amount.is_required), ("1018.0", true));
-        assert!(amount.expected.unwrap().contains("十进制金额"));
+        assert!(amount.expected.unwrap().zh.contains("十进制金额"));
         let name = field(&issuing, "applicantPersonalInfo.personName");
         assert_eq!((name.is_required, name.expected), (false, None));
         let license = field(&issuing, "applicantPersonalInfo.personLicenseType");
-        assert_eq!(license.expected.as_deref(), Some("ALI、IDENTITY_CARD 或 PASSPORT"));
+        assert_eq!(license.expected.unwrap().en, "ALI, IDENTITY_CARD or PASSPORT");
         let rescission = described("avatar/rescission-notice");
         assert!(field(&rescission, "head.orderNo").is_required);
+        let source = field(&rescission, "head.policySource");
+        assert_eq!((source.is_required, source.expected.unwrap().zh.as_str()), (true, "已配置的渠道代码"));
         assert!(rescission.iter().any(|field| field.path.contains("installmentList[0]")), "{rescission:?}");
         assert!(field(&described("qimen/recovery"), "identifier").is_required);
+    }
+
+    #[test]
+    fn a_channel_is_asked_whether_it_reads_xml() {
+        let told: Vec<_> = CHANNELS.iter().map(|channel| (channel.name(), takes_xml(*channel))).collect();
+        assert_eq!(told, [("qimen", true), ("avatar", false)]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod explain;
 pub mod fields;
 pub mod origin;
 pub mod outbound;
+pub mod phrases;
 
 pub mod qimen;
 pub mod rule;
@@ -28,6 +29,11 @@ pub const CHANNELS: &[&dyn Channel] = &[&qimen::Qimen, &avatar::Avatar];
 
 /// Every interface by which the gateway calls platforms: one for each kind of notice.
 pub const OUTBOUND: &[&dyn Outbound] = &[&top::SurrenderSync, &top::AuctionResult, &webhook::Webhook];
+
+/// Whether messages of that channel by that caller are signed with a secret, as far as the present access tells; not where it is no channel of platforms.
+pub fn signs(channel: &str, caller: &str, access: &access::Access) -> bool {
+    CHANNELS.iter().any(|known| known.name() == channel && known.signs(caller, access))
+}
 
 #[cfg(test)]
 mod tests {

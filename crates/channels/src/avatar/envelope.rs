@@ -56,6 +56,11 @@ impl Deal {
         Self { code, description, status: status.as_u16() }
     }
 
+    /// `dealCode`.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The answer: the object `name` first and `head` after it, as in the document's sample. What the request does not
     /// have is echoed as an empty text.
     pub(super) fn reply(self, raw: &RawRequest, name: &str, policy_no: Option<&str>, now: Timestamp) -> Reply {

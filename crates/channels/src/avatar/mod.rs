@@ -17,6 +17,7 @@ use sha2::Sha256;
 
 use baoqiao_domain::refusal::{Distrust, FieldProblem, Refusal};
 
+use self::envelope::Deal;
 use crate::access::{Access, Secret, SourceAccess};
 use crate::channel::{Channel, Draft, Interface, RawRequest, Reply, Verified};
 use crate::document;
@@ -47,6 +48,10 @@ impl Channel for Avatar {
 
     fn callers(&self, access: &Access) -> Vec<String> {
         access.sources().into_iter().map(|source| source.code.clone()).collect()
+    }
+
+    fn signs(&self, caller: &str, access: &Access) -> bool {
+        access.source(caller).is_some_and(|source| !source.hmac_secrets.is_empty())
     }
 
     /// The address has one interface; `interfaceType` names the order it is about, and is read as a field.
@@ -99,6 +104,10 @@ impl Channel for Avatar {
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal {
         let object = body(call.raw()).unwrap_or_default();
         Refusal::UnknownInterface { method: head_text(&object, "interfaceType").unwrap_or_default() }
+    }
+
+    fn told_code(&self, refusal: &Refusal) -> &'static str {
+        Deal::refused(refusal).code()
     }
 
     fn reply_refused(&self, raw: &RawRequest, refusal: &Refusal, now: Timestamp) -> Reply {

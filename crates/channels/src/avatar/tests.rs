@@ -155,6 +155,7 @@ fn every_distrust_has_its_deal_code() {
         let tree: Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!((reply.status, tree["secondRefundResp"]["dealCode"].as_str()), (200, Some(code)));
         assert_ne!(tree["secondRefundResp"]["dealDesc"], "");
+        assert_eq!(Avatar.told_code(&refusal), code);
     }
 }
 

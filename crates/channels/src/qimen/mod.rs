@@ -47,6 +47,10 @@ impl Channel for Qimen {
         access.partners().into_iter().map(|partner| partner.id.clone()).collect()
     }
 
+    fn signs(&self, _caller: &str, _access: &Access) -> bool {
+        true
+    }
+
     fn interface(&self, raw: &RawRequest, access: &Access) -> Option<&'static dyn Interface> {
         let method = method_name(raw)?;
         let scope = access.interface_of_method(&method)?;
@@ -87,6 +91,10 @@ impl Channel for Qimen {
 
     fn unknown_interface(&self, call: &Verified<'_>) -> Refusal {
         Refusal::UnknownInterface { method: method_name(call.raw()).unwrap_or_default() }
+    }
+
+    fn told_code(&self, refusal: &Refusal) -> &'static str {
+        refusal.code().as_str()
     }
 
     /// In the envelope of issuing, the first of the family's documents.

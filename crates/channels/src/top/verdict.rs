@@ -13,6 +13,7 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use super::answer::{self, Answer, PlatformError, text};
+use crate::explain::Words;
 use crate::outbound::{Judgement, OutboundResponse, Verdict};
 
 /// The longest wait that the other side may ask for: its daily limits end within a day.
@@ -231,6 +232,30 @@ pub static RULES: &[Rule] = &[
         "连接失败，可能在收到通知之前，也可能在之后。",
     ),
 ];
+
+impl When {
+    /// The condition, for people.
+    pub fn words(&self) -> Words {
+        let zh = match self {
+            Self::Code(codes) if codes.start() == codes.end() => {
+                format!("`error_response`，`code` 为 {}", codes.start())
+            }
+            Self::Code(codes) => format!("`error_response`，`code` 为 {} 至 {}", codes.start(), codes.end()),
+            Self::SubCode(prefix) => format!("`error_response`，`sub_code` 以 `{prefix}` 开头"),
+            Self::OtherError => "其他 `error_response`".to_owned(),
+            Self::Refused => "答复成功，内容为拒绝".to_owned(),
+            Self::Accepted => "答复成功，内容为接受".to_owned(),
+            Self::Unsaid => "答复成功，内容既未接受也未拒绝".to_owned(),
+            Self::Unintelligible(statuses) if *statuses.start() == 0 => "报文体无法识别，HTTP 状态码不限".to_owned(),
+            Self::Unintelligible(statuses) => {
+                format!("报文体无法识别，HTTP 状态码为 {} 至 {}", statuses.start(), statuses.end())
+            }
+            Self::TimedOut => "没有及时答复".to_owned(),
+            Self::NetworkFailed => "无法连接，或连接中断".to_owned(),
+        };
+        Words::new(zh, self.to_string())
+    }
+}
 
 impl fmt::Display for When {
     /// The condition, as `docs/verdicts.md` shows it.

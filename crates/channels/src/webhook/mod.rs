@@ -140,10 +140,15 @@ mod tests {
         }
     }
 
+    /// The report of the auction's document.
     fn notice() -> Notice {
+        about("24010900100YSKSSG")
+    }
+
+    fn about(biz_id: &str) -> Notice {
         let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
         let event = Event::AuctionStageReported {
-            biz_id: "𬭎1".to_owned(),
+            biz_id: biz_id.to_owned(),
             partner: "alibaba".to_owned(),
             insurance_type: AuctionInsuranceType::Performance,
             stage: AuctionStage::PreInsurance,
@@ -157,20 +162,21 @@ mod tests {
     #[test]
     fn the_specifications_own_library_makes_the_same_signature() {
         let now: Timestamp = "2026-01-03T00:00:00Z".parse().unwrap();
-        let request = Webhook.request(&notice(), &app(), now).unwrap();
+        let notice = about("𬭎1");
+        let request = Webhook.request(&notice, &app(), now).unwrap();
         let judge = standardwebhooks::Webhook::new(SECRET).unwrap();
         let expected = judge.sign("msg_7_0", now.as_second(), &request.body).unwrap();
         assert_eq!(request.headers["webhook-signature"], expected);
         assert_eq!(request.headers["webhook-id"], "msg_7_0");
         assert_eq!(request.headers["webhook-timestamp"], now.as_second().to_string());
-        let later = Webhook.request(&notice(), &app(), now + SignedDuration::from_secs(1)).unwrap();
+        let later = Webhook.request(&notice, &app(), now + SignedDuration::from_secs(1)).unwrap();
         assert_eq!(later.body, request.body);
         assert_ne!(later.headers["webhook-signature"], expected);
     }
 
     #[test]
     fn the_body_is_the_specifications() {
-        let body = Webhook.request(&notice(), &app(), Timestamp::UNIX_EPOCH).unwrap().body;
+        let body = Webhook.request(&about("𬭎1"), &app(), Timestamp::UNIX_EPOCH).unwrap().body;
         let expected =
             r#"{"type":"auction.stage-reported","timestamp":"2026-01-02T03:04:05Z","subject":"auction:𬭎1","data":{"#;
         let body = std::str::from_utf8(&body).unwrap();

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use baoqiao_channels::CHANNELS;
+use baoqiao_channels::access::Access;
 use baoqiao_channels::explain::{Evidence, Kept};
+use baoqiao_channels::phrases::in_both;
 use baoqiao_channels::qimen::body::charset;
+use baoqiao_channels::{CHANNELS, signs};
 use baoqiao_domain::difference::differences;
 use baoqiao_domain::time::{format_gmt8, parse_gmt8};
 use baoqiao_gateway::explainer::{of_message, of_stranger};
@@ -145,17 +147,21 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let (found, text) = match &args.order {
         Order::List(args) => list(&open(&args.config)?, args)?,
         Order::Show(args) => show(&open(&args.config)?, args)?,
-        Order::Strangers(args) => strangers(&open(&args.config)?, args)?,
+        Order::Strangers(args) => strangers(&open(&args.config)?.0, args)?,
     };
     print(&text)?;
     Ok(if found { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn open(args: &ConfigArgs) -> Result<LedgerAccess, Failure> {
-    Ok(open_for_reading(&load_config(&args.config)?)?)
+/// The ledger, and who may call by the present configuration.
+type Opened = (LedgerAccess, Access);
+
+fn open(args: &ConfigArgs) -> Result<Opened, Failure> {
+    let config = load_config(&args.config)?;
+    Ok((open_for_reading(&config)?, config.access))
 }
 
-fn list(ledger: &LedgerAccess, args: &ListArgs) -> Result<(bool, String), Failure> {
+fn list((ledger, access): &Opened, args: &ListArgs) -> Result<(bool, String), Failure> {
     let filter = MessageFilter {
         channel: args.channel.clone(),
         scope: args.interface.clone(),
@@ -171,7 +177,7 @@ fn list(ledger: &LedgerAccess, args: &ListArgs) -> Result<(bool, String), Failur
     loop {
         let slice = ledger.lists.messages(&filter, after, args.limit.saturating_sub(found))?;
         found += slice.items.len();
-        text.extend(slice.items.iter().map(described));
+        text.extend(slice.items.iter().map(|message| described(message, access)));
         after = slice.next;
         if after.is_none() || found >= args.limit {
             break;
@@ -188,28 +194,30 @@ fn list(ledger: &LedgerAccess, args: &ListArgs) -> Result<(bool, String), Failur
 }
 
 /// A message in two lines.
-fn described(message: &MessageRecord) -> String {
+fn described(message: &MessageRecord, access: &Access) -> String {
     let MessageRecord { id, verdict, channel, caller, .. } = message;
     let interface = message.scope.as_deref().unwrap_or(channel);
     let key = message.key.as_deref().map(|key| format!("  {}", visible(key))).unwrap_or_default();
     let code = message.code.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
     let policy = message.policy_no.as_deref().map(|policy_no| format!("  {policy_no}")).unwrap_or_default();
-    let (at, secret) = (format_gmt8(message.received_at), message.secret_index + 1);
-    format!(
-        "#{id}  {verdict}{code}  {interface}{key}{policy}  ({caller})\n  {at}{}, by secret {secret}\n",
-        from(&message.peer)
-    )
+    let (at, from) = (format_gmt8(message.received_at), from(&message.peer));
+    let secret = if signs(channel, caller, access) {
+        format!(", by secret {}", message.secret_index + 1)
+    } else {
+        String::new()
+    };
+    format!("#{id}  {verdict}{code}  {interface}{key}{policy}  ({caller})\n  {at}{from}{secret}\n")
 }
 
 fn from(peer: &str) -> String {
     if peer.is_empty() { String::new() } else { format!(" from {peer}") }
 }
 
-fn show(ledger: &LedgerAccess, args: &ShowArgs) -> Result<(bool, String), Failure> {
+fn show((ledger, access): &Opened, args: &ShowArgs) -> Result<(bool, String), Failure> {
     let Some(message) = ledger.lists.message(args.id)? else {
         return Ok((false, format!("there is no message #{}\n", args.id)));
     };
-    let mut text = described(&message.record);
+    let mut text = described(&message.record, access);
     if let Some(conflict) = &message.conflict {
         text.push_str(&conflicting(&ledger.vault, conflict, args.content)?);
     }
@@ -302,7 +310,7 @@ fn strangers(ledger: &LedgerAccess, args: &StrangersArgs) -> Result<(bool, Strin
 /// A stranger's message in two lines.
 fn strange(stranger: &StrangerRecord) -> String {
     let StrangerRecord { number, channel, body_bytes, .. } = stranger;
-    let (at, reason) = (format_gmt8(stranger.received_at), visible(&stranger.reason));
+    let (at, reason) = (format_gmt8(stranger.received_at), visible(&in_both(&stranger.reason).en));
     format!("#{number}  {channel}  {reason}\n  {at}{}, {body_bytes} bytes\n", from(&stranger.peer))
 }
 

@@ -200,10 +200,12 @@ async fn who_may_rescind_what_is_configuration() {
     });
     let policy_no = issue(&narrow, "1").await;
     assert_eq!(deal_code(&rescind(&narrow, &policy_no, |_| ()).await), "POLICY_NOT_PERMITTED");
-    let elsewhere = Gateway::start_with(|sample| {
+    let mut elsewhere = Gateway::start_with(|sample| {
         sample.replace("allowed_addresses = [\"127.0.0.0/8\", \"::1\"]", "allowed_addresses = [\"192.0.2.0/24\"]")
     });
     assert_eq!(deal_code(&rescind(&elsewhere, "12345", |_| ()).await), "CALLER_NOT_ALLOWED");
+    elsewhere.stop();
+    assert!(elsewhere.log().contains(r#"code="CALLER_NOT_ALLOWED""#), "the log has the code that was told");
     let signed = Gateway::start_with(|sample| {
         sample.replace("# hmac_secrets = [{ env = \"BAOQIAO_AVATAR_SECRET\" }]", "hmac_secrets = [\"old\"]")
     });

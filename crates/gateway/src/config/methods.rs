@@ -95,6 +95,10 @@ mod tests {
         fn callers(&self, _: &Access) -> Vec<String> {
             unreachable!()
         }
+
+        fn signs(&self, _: &str, _: &Access) -> bool {
+            unreachable!()
+        }
         fn interface(&self, _: &RawRequest, _: &Access) -> Option<&'static dyn Interface> {
             unreachable!()
         }
@@ -117,6 +121,9 @@ mod tests {
             unreachable!()
         }
         fn unknown_interface(&self, _: &Verified<'_>) -> Refusal {
+            unreachable!()
+        }
+        fn told_code(&self, _: &Refusal) -> &'static str {
             unreachable!()
         }
         fn reply_refused(&self, _: &RawRequest, _: &Refusal, _: Timestamp) -> Reply {

@@ -52,8 +52,10 @@ actions! {
     DocumentShown = "document.show",
     /// Looked at a message as it came, which masks nothing.
     MessageShown = "message.show",
-    /// Surrendered a policy.
+    /// Ordered a policy's surrender.
     PolicySurrendered = "policy.surrender",
+    /// Was refused a surrender that had been ordered.
+    SurrenderRefused = "policy.surrender.refused",
     /// Had notices sent again.
     NoticesResent = "notices.resend",
     /// Passed notices over for good.
@@ -87,7 +89,7 @@ pub struct AuditEntry {
     pub subject: String,
     /// Why, in the user's words.
     pub reason: String,
-    /// What came of it, in our words.
+    /// What was asked for or, of what was refused, why; in our words.
     pub detail: String,
 }
 

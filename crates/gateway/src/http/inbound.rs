@@ -21,7 +21,7 @@ use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::Outcome;
 use baoqiao_domain::policy_number::PolicyNumber;
 use baoqiao_domain::product::Catalogue;
-use baoqiao_domain::refusal::Refusal;
+use baoqiao_domain::refusal::{FieldProblem, Refusal};
 
 use super::bodies::{BodyBudget, declared_length};
 use super::strangers::Allowance;
@@ -201,7 +201,7 @@ impl Inbound {
                 received_at: call.received_at,
                 channel: call.channel.name(),
                 peer: call.peer_text(),
-                reason: refusal.internal_detail().unwrap_or_else(|| refusal.public_message()),
+                reason: reason(refusal),
                 body_bytes: body_bytes(call, refusal),
                 request,
             }),
@@ -273,6 +273,17 @@ enum Unread {
     Late,
 }
 
+/// Why a stranger was turned away, in words; nothing of what a field said, which may be personal.
+fn reason(refusal: &Refusal) -> String {
+    if let Refusal::InvalidFields(problems) = refusal
+        && let Some(FieldProblem { path, received, .. }) = problems.first()
+    {
+        let wrong = if received.is_none() { "missing" } else { "wrong" };
+        return format!("field {path} is {wrong}");
+    }
+    refusal.internal_detail().unwrap_or_else(|| refusal.public_message())
+}
+
 /// How long the body of a call is that was refused, as far as that is known of one that was not read.
 fn body_bytes(call: &Call, refusal: &Refusal) -> usize {
     let read = match refusal {
@@ -291,7 +302,7 @@ fn log(call: &Call, answered: &Answered, suppressed: u64, elapsed: Duration) {
         peer = call.peer_text(),
         verdict = answered.verdict.as_str(),
         policy_no = outcome.and_then(Outcome::policy_no).map(PolicyNumber::as_str),
-        code = refusal.map(|refusal| refusal.code().as_str()),
+        code = refusal.map(|refusal| call.channel.told_code(refusal)),
         detail = detail(&answered.result),
         suppressed = (suppressed > 0).then_some(suppressed),
         elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),

@@ -333,6 +333,12 @@ pub trait Lists: Send + Sync {
     /// When the database cannot be read.
     fn message(&self, id: u64) -> Result<Option<WholeMessage>, StoreError>;
 
+    /// The policies that the first messages of those conflicts are about, each beside the conflict's message; a conflict whose first is about none is absent.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn policies_of_conflicts(&self, message_ids: &[u64]) -> Result<Vec<(u64, String)>, StoreError>;
+
     /// Which secrets the newest `examined` messages were signed with, by caller and secret.
     ///
     /// # Errors

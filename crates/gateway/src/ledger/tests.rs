@@ -565,7 +565,13 @@ async fn the_traffic_is_listed_newest_first_and_tells_which_secrets_are_used(dat
     };
     assert_eq!(listed(MessageFilter::default()), ["3", "3", "2", "1"], "by the time of their arrival");
     let conflicting = MessageFilter { verdict: Some("conflicting".to_owned()), ..MessageFilter::default() };
+    let conflicts = off_runtime(|| lists.messages(&conflicting, None, 2)).unwrap().items;
     assert_eq!(listed(conflicting), ["3"]);
+    let all = off_runtime(|| lists.messages(&MessageFilter::default(), None, 9)).unwrap().items;
+    let first = all.iter().find(|message| message.key == conflicts[0].key && message.id != conflicts[0].id).unwrap();
+    let asked: Vec<u64> = all.iter().map(|message| message.id).collect();
+    let policies = off_runtime(|| lists.policies_of_conflicts(&asked)).unwrap();
+    assert_eq!(policies, [(conflicts[0].id, first.policy_no.clone().unwrap())]);
     let scope = Some("qimen/policy-issuing".to_owned());
     let (from, to) = ("2026-01-02T03:04:02Z".parse().ok(), "2026-01-02T03:04:09Z".parse().ok());
     assert_eq!(listed(MessageFilter { scope, from, to, ..MessageFilter::default() }), ["3", "2"]);

@@ -38,7 +38,8 @@ pub(super) struct MessageView {
     interface: Option<String>,
     /// Who called, by the name in the configuration.
     caller: String,
-    /// Which of the caller's secrets it was signed with, counted from 0.
+    /// Which of the caller's secrets it was signed with, counted from 0, while the console and the command line count from 1; also 0 where the
+    /// caller's calls are not signed with a secret.
     secret_index: u64,
     /// The address it came from.
     peer: String,

@@ -88,6 +88,20 @@ pub(super) fn code(text: &str) -> Markup {
     html! { code { (text) } }
 }
 
+/// A long name or address, which is broken behind its dots and slashes where it has to be.
+pub(super) fn breakable(text: &str) -> Markup {
+    html! { @for piece in text.split_inclusive(['.', '/']) { (piece) wbr; } }
+}
+
+/// A sentence in which names of the wire stand between backticks.
+pub(super) fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, piece) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (piece) } } @else { (piece) }
+        }
+    }
+}
+
 /// A dash where there is nothing.
 pub(super) fn or_none(view: &View, value: Option<Markup>) -> Markup {
     value.unwrap_or_else(|| html! { span.none title=(view.t(NONE)) { "—" } })
@@ -145,6 +159,17 @@ pub(super) struct Question<'a> {
     pub(super) fields: Markup,
     /// Where a piece of a page that comes back is put; without it, a whole page comes.
     pub(super) target: Option<&'a str>,
+    /// Where it was asked before and could not be carried out: it is open, and says why.
+    pub(super) again: Option<Again<'a>>,
+}
+
+/// What became of a question before it is asked again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Again<'a> {
+    /// What was wrong.
+    pub(super) said: &'a str,
+    /// The reason that was given.
+    pub(super) reason: &'a str,
 }
 
 /// The button of a question and its dialog.
@@ -155,8 +180,9 @@ pub(super) fn question(view: &View, question: &Question<'_>) -> Markup {
     let sure = if question.is_grave { "button danger filled" } else { "button primary" };
     html! {
         button class=(tone) type="button" id=(question.id) commandfor=(dialog) command="show-modal" { (question.button) }
-        dialog id=(dialog) aria-labelledby=(title) {
+        dialog id=(dialog) aria-labelledby=(title) open[question.again.is_some()] {
             h2 id=(title) { (question.title) }
+            @if let Some(again) = question.again { (notice(Tone::Bad, again.said)) }
             p.muted { (question.hint) }
             form method="post" action=(question.action)
                 hx-post=[question.target.map(|_| question.action)] hx-target=[question.target]
@@ -165,7 +191,8 @@ pub(super) fn question(view: &View, question: &Question<'_>) -> Markup {
                 (question.fields)
                 div.field {
                     label for=(reason) { (view.t(REASON)) }
-                    input id=(reason) name="reason" required minlength="2" maxlength="200" autocomplete="off";
+                    input id=(reason) name="reason" required minlength="2" maxlength="200" autocomplete="off"
+                        value=[question.again.map(|again| again.reason)];
                     p.field-hint { (view.t(REASON_HINT)) }
                 }
                 div.dialog-buttons {
@@ -198,6 +225,8 @@ mod tests {
         for markup in [
             chip(Tone::Bad, evil),
             code(evil),
+            prose(evil),
+            breakable(evil),
             fields([(evil, code(evil))]),
             card(evil, &code(evil)),
             empty(Icon::Search, evil, &code(evil)),

@@ -332,6 +332,18 @@ impl Lists for PostgresReader {
         })
     }
 
+    fn policies_of_conflicts(&self, message_ids: &[u64]) -> Result<Vec<(u64, String)>, StoreError> {
+        let query = "SELECT c.message_id, p.policy_no FROM unnest($1::bigint[]) AS asked (id) \
+                     JOIN conflicts c ON c.bucket = (asked.id % 1024)::smallint AND c.message_id = asked.id \
+                     JOIN messages x ON x.bucket = (c.first_message_id % 1024)::smallint AND x.id = c.first_message_id \
+                     JOIN policies p ON p.bucket = x.bucket AND p.sequence = x.policy_sequence";
+        let ids: Vec<i64> = message_ids.iter().copied().map(big).collect();
+        self.0.read("looking for the policies of conflicts", async |session| {
+            let rows = session.query(query, &[&ids]).await?;
+            rows.iter().map(|row| Ok((number(row, 0)?, row.try_get(1)?))).collect()
+        })
+    }
+
     fn secrets_used(&self, examined: usize) -> Result<Vec<SecretUse>, StoreError> {
         let query = format!(
             "SELECT x.caller, x.secret_index, count(*), max(x.received_ms) FROM \

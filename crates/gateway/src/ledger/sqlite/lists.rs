@@ -323,6 +323,21 @@ impl Lists for SqliteReader {
         })
     }
 
+    fn policies_of_conflicts(&self, message_ids: &[u64]) -> Result<Vec<(u64, String)>, StoreError> {
+        let query = "SELECT p.policy_no FROM conflicts c JOIN messages m ON m.id = c.first_message_id \
+                     JOIN policies p ON p.sequence = m.policy_sequence WHERE c.message_id = ?";
+        self.read("looking for the policies of conflicts", |connection| {
+            let mut statement = connection.prepare_cached(query)?;
+            let mut found = Vec::new();
+            for id in message_ids {
+                let number: Option<String> =
+                    statement.query_row([integer(*id)], |row| row.get(0)).map(Some).or_else(none_if_no_row)?;
+                found.extend(number.map(|number| (*id, number)));
+            }
+            Ok(found)
+        })
+    }
+
     fn secrets_used(&self, examined: usize) -> Result<Vec<SecretUse>, StoreError> {
         let query = "SELECT caller, secret_index, count(*), max(received_ms) FROM \
                      (SELECT caller, secret_index, received_ms FROM messages ORDER BY received_ms DESC LIMIT ?) \

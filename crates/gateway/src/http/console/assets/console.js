@@ -17,6 +17,12 @@
     });
   }
 
+  // A question that comes with the page is asked as one that was opened: above everything else.
+  for (const dialog of document.querySelectorAll("dialog[open]")) {
+    dialog.close();
+    dialog.showModal();
+  }
+
   document.addEventListener("click", (event) => {
     const toggle = event.target.closest("[data-toggles]");
     if (toggle) {

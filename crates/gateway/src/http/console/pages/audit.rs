@@ -1,5 +1,6 @@
 //! `/console/audit`: who did what, when, from where and why.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,14 +22,14 @@ use crate::http::console::view::View;
 use crate::ledger::lists::Slice;
 
 messages! {
-    LEAD: "谁、何时、从哪里、做了什么、为什么。只增不改，数据库拒绝修改与删除。", "Who did what, when, from where and why. Append-only: the database refuses changes and deletions.";
+    LEAD: "谁、何时、从哪里、做了什么、为什么。执行之前写入；退保未能执行的，另有一条记录。只增不改，数据库拒绝修改与删除。", "Who did what, when, from where and why. Written before it is done; a surrender that was then refused has a second entry. Append-only: the database refuses changes and deletions.";
     AT: "时间", "Time";
     USER: "用户", "User";
     PEER: "来源", "From";
     ACTION: "动作", "Action";
     SUBJECT: "对象", "Subject";
     REASON: "事由", "Reason";
-    DETAIL: "结果", "Detail";
+    DETAIL: "详情", "Details";
     ANY: "全部动作", "Any action";
     FILTER: "筛选", "Filter";
     EMPTY: "没有符合条件的记录", "No entry fits";
@@ -49,7 +50,14 @@ messages! {
     PEOPLE_SHOWN: "查看个人信息", "Looked at personal data";
     DOCUMENT_SHOWN: "查看电子保单", "Looked at a document";
     MESSAGE_SHOWN: "查看原始报文", "Looked at a raw message";
-    SURRENDERED: "退保", "Surrendered a policy";
+    SURRENDERED: "发起退保", "Ordered a surrender";
+    SURRENDER_REFUSED: "退保未执行", "Surrender refused";
+    REFUND: "退款 {} 元", "refund {} CNY";
+    NOTICE: "通知 {}", "notice {}";
+    BY_THE_USER: "本人", "by the user";
+    HASHED_ANEW: "按新参数重新计算摘要", "hashed anew under other parameters";
+    ENDED: "保单此前已终止", "the policy had ended before";
+    SENT_BEFORE: "同一表单此前已提交过，内容不同", "the same form was sent before with other content";
     RESENT: "重发通知", "Resent notices";
     SKIPPED: "跳过通知", "Skipped a notice";
     TRIED: "试发报文", "Tried a message";
@@ -110,6 +118,7 @@ pub(super) fn action(action: Action) -> (Tone, Message) {
         Action::DocumentShown => (Tone::Warn, DOCUMENT_SHOWN),
         Action::MessageShown => (Tone::Warn, MESSAGE_SHOWN),
         Action::PolicySurrendered => (Tone::Bad, SURRENDERED),
+        Action::SurrenderRefused => (Tone::Warn, SURRENDER_REFUSED),
         Action::NoticesResent => (Tone::Info, RESENT),
         Action::NoticeSkipped => (Tone::Bad, SKIPPED),
         Action::MessageTried => (Tone::Info, TRIED),
@@ -171,18 +180,29 @@ fn filter_form(view: &View, filter: &AuditFilter) -> Markup {
 }
 
 /// What the gateway itself writes into the log, in the page's language; other texts as they are.
-fn own_word<'a>(view: &View, text: &'a str) -> &'a str {
+fn own_word<'a>(view: &View, text: &'a str) -> Cow<'a, str> {
     if let Some(role) = Role::from_name(text) {
-        return layout::role(view, role);
+        return layout::role(view, role).into();
     }
-    match text {
-        "command line" => view.t(COMMAND_LINE),
-        "password" => view.t(BY_PASSWORD),
-        "wrong password" => view.t(WRONG_PASSWORD),
-        "unknown user" => view.t(UNKNOWN_USER),
-        "disabled" => view.t(DISABLED),
-        other => other,
+    if let Some(amount) = text.strip_prefix("refund ") {
+        return view.with(REFUND, &[&amount]).into();
     }
+    if let Some(number) = text.strip_prefix("notice ") {
+        return view.with(NOTICE, &[&number]).into();
+    }
+    let word = match text {
+        "command line" => COMMAND_LINE,
+        "password" => BY_PASSWORD,
+        "wrong password" => WRONG_PASSWORD,
+        "unknown user" => UNKNOWN_USER,
+        "disabled" => DISABLED,
+        "by the user" => BY_THE_USER,
+        "hashed anew under other parameters" => HASHED_ANEW,
+        "WRONG_POLICY_STATE" => ENDED,
+        "IDEMPOTENCY_CONFLICT" => SENT_BEFORE,
+        other => return other.into(),
+    };
+    view.t(word).into()
 }
 
 fn row(view: &View, columns: &[&str; 7], record: &AuditRecord) -> Markup {

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use baoqiao_channels::access::{Partner, SourceAccess};
 use baoqiao_channels::{CHANNELS, OUTBOUND};
+use baoqiao_domain::notice::NoticeKind;
 use baoqiao_domain::product::{DiscrepancyPolicy, Product};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -32,6 +33,7 @@ messages! {
     INTERFACES_LEAD: "点开可看字段说明、示例与试发。", "Open one for its fields, examples and a form to try it.";
     INBOUND: "平台调用我方", "calls to us";
     OUTBOUND_WAY: "我方调用平台", "calls of ours";
+    PUSHED: "推送给我方系统", "to our systems";
     NAME: "名称", "Name";
     WAY: "方向", "Direction";
     SCOPE: "代号", "Id";
@@ -59,7 +61,6 @@ messages! {
     PLATFORMS: "平台与内部系统", "Platforms and our own systems";
     PLATFORMS_LEAD: "通知发往哪里，近 {} 条通知的情况。", "Where notices go, and how the last {} of each fared.";
     URL: "地址", "Address";
-    RATE: "频率", "Rate";
     RATE_IS: "每秒 {} 次，并发 {}", "{} a second, {} at once";
     HEALTH: "状况", "Health";
     OPEN: "待发 / 死信", "Pending / dead";
@@ -70,8 +71,7 @@ messages! {
     IDLE: "还没有通知", "no notices yet";
     PRODUCTS: "产品", "Products";
     PREFIX: "保单号前缀", "Number prefix";
-    SUM: "保额（元）", "Sum insured (yuan)";
-    PREMIUM: "保费（元）", "Premium (yuan)";
+    RANGES: "保额 / 保费（元）", "Sum insured / premium (yuan)";
     CURRENCIES: "币种", "Currencies";
     SOLD_BY: "可售合作方", "Sold by";
     SOLD_NO_MORE: "已停售", "sold no more";
@@ -122,7 +122,8 @@ async fn show(State(console): State<Arc<Console>>, visit: Visit<need::Viewer>) -
     let (uses, fares) = console
         .read(|console| {
             let uses = console.lists.secrets_used(EXAMINED)?;
-            let fares = lanes(console).map(|lane| health(console, &lane.partner)).collect::<Result<Vec<_>, _>>()?;
+            let fares =
+                receivers(console).map(|to| health(console, &to.lane().partner)).collect::<Result<Vec<_>, _>>()?;
             Ok((uses, fares))
         })
         .await?;
@@ -141,8 +142,24 @@ async fn show(State(console): State<Arc<Console>>, visit: Visit<need::Viewer>) -
     Ok(layout::page(view, Some(Place::Channels), view.t(Place::Channels.label()), &content))
 }
 
-fn lanes(console: &Console) -> impl Iterator<Item = &LaneConfig> {
-    console.config.platforms.iter().chain(console.config.webhooks.iter().map(|webhook| &webhook.lane))
+/// A receiver of notices.
+enum Receiver<'a> {
+    Platform(&'a LaneConfig),
+    /// Its key and its pace are nobody's setting.
+    Webhook(&'a LaneConfig),
+}
+
+impl<'a> Receiver<'a> {
+    fn lane(&self) -> &'a LaneConfig {
+        match self {
+            Self::Platform(lane) | Self::Webhook(lane) => lane,
+        }
+    }
+}
+
+fn receivers(console: &Console) -> impl Iterator<Item = Receiver<'_>> {
+    let webhooks = console.config.webhooks.iter().map(|webhook| Receiver::Webhook(&webhook.lane));
+    console.config.platforms.iter().map(Receiver::Platform).chain(webhooks)
 }
 
 fn interfaces(view: &View, console: &Console) -> Markup {
@@ -157,8 +174,9 @@ fn interfaces(view: &View, console: &Console) -> Markup {
         }
         @for interface in OUTBOUND {
             @let kind = interface.kind().as_str();
+            @let way = if interface.kind() == NoticeKind::Webhook { PUSHED } else { OUTBOUND_WAY };
             (interface_row(view, &columns, &format!("{PATH}/notices/{kind}"), view.label(interface.label()),
-                OUTBOUND_WAY, kind, interface.method()))
+                way, kind, interface.method()))
         }
     };
     html! {
@@ -185,7 +203,7 @@ fn interface_row(
             td data-label=(name) { a href=(address) { (label) } }
             td data-label=(direction) { (view.t(way)) }
             td data-label=(scope) { (parts::code(id)) }
-            td.wrap data-label=(called) { (parts::code(method)) }
+            td.wrap data-label=(called) { code { (parts::breakable(method)) } }
         }
     }
 }
@@ -289,9 +307,9 @@ fn source_row(view: &View, columns: &[&str; 4], source: &SourceAccess) -> Markup
 }
 
 fn platforms(view: &View, console: &Console, fares: &[Health]) -> Markup {
-    let columns = [ID, HEALTH, OPEN, URL, APP_KEY, RATE, LAST].map(|column| view.t(column));
+    let columns = [ID, HEALTH, OPEN, URL, LAST].map(|column| view.t(column));
     let rows =
-        html! { @for (lane, health) in lanes(console).zip(fares) { (platform_row(view, &columns, lane, health)) } };
+        html! { @for (to, health) in receivers(console).zip(fares) { (platform_row(view, &columns, &to, health)) } };
     html! {
         section.stack {
             h2 { (view.t(PLATFORMS)) }
@@ -305,8 +323,9 @@ fn platforms(view: &View, console: &Console, fares: &[Health]) -> Markup {
     }
 }
 
-fn platform_row(view: &View, columns: &[&str; 7], lane: &LaneConfig, health: &Health) -> Markup {
-    let [id, fares, open, url, app_key, rate, last] = columns;
+fn platform_row(view: &View, columns: &[&str; 5], to: &Receiver<'_>, health: &Health) -> Markup {
+    let [id, fares, open, url, last] = columns;
+    let lane = to.lane();
     let (tone, word) = match (&health.last, health.dead.count) {
         (_, 1..) => (Tone::Bad, STUCK),
         (None, _) => (Tone::Quiet, IDLE),
@@ -328,22 +347,28 @@ fn platform_row(view: &View, columns: &[&str; 7], lane: &LaneConfig, health: &He
                 " / "
                 a href=(address("dead")) { (bounded(health.dead)) }
             }
-            td.wrap data-label=(url) { (lane.url) }
-            td data-label=(app_key) { (parts::code(&lane.app.app_key)) }
-            td data-label=(rate) { (view.with(RATE_IS, &[&lane.calls_per_second, &lane.concurrency])) }
-            td.wrap data-label=(last) { @if let Some((_, _, detail)) = &health.last { (detail) } }
+            td.address data-label=(url) {
+                (parts::breakable(&lane.url))
+                @if let Receiver::Platform(lane) = to {
+                    span.below.muted {
+                        (view.t(APP_KEY)) " " (parts::code(&lane.app.app_key)) " · "
+                        (view.with(RATE_IS, &[&lane.calls_per_second, &lane.concurrency]))
+                    }
+                }
+            }
+            td.detail data-label=(last) { @if let Some((_, _, detail)) = &health.last { (detail) } }
         }
     }
 }
 
 fn products(view: &View, console: &Console) -> Markup {
-    let columns = [CODE, NAME, PREFIX, SUM, PREMIUM, CURRENCIES, SOLD_BY, DISCREPANCY].map(|column| view.t(column));
+    let columns = [NAME, PREFIX, RANGES, CURRENCIES, SOLD_BY, DISCREPANCY].map(|column| view.t(column));
     let rows = html! { @for product in console.config.catalogue.products() { (product_row(view, &columns, product)) } };
     html! { section.stack { h2 { (view.t(PRODUCTS)) } (parts::table(view.t(PRODUCTS), &columns, &rows)) } }
 }
 
-fn product_row(view: &View, columns: &[&str; 8], product: &Product) -> Markup {
-    let [code, name, prefix, sum, premium, currencies, sold_by, discrepancy] = columns;
+fn product_row(view: &View, columns: &[&str; 6], product: &Product) -> Markup {
+    let [name, prefix, ranges, currencies, sold_by, discrepancy] = columns;
     let range =
         |range: &baoqiao_domain::product::AmountRange| format!("{} – {}", range.min.grouped(), range.max.grouped());
     let currency: Vec<&str> = product.currencies.iter().map(|currency| currency.code()).collect();
@@ -353,13 +378,14 @@ fn product_row(view: &View, columns: &[&str; 8], product: &Product) -> Markup {
     };
     html! {
         tr {
-            td.wrap data-label=(code) { (parts::code(&product.code)) }
-            td data-label=(name) { (product.name) }
+            td data-label=(name) { (product.name) span.below { (parts::code(&product.code)) } }
             td data-label=(prefix) { (parts::code(&product.prefix.to_string())) }
-            td data-label=(sum) { (range(&product.sum_insured_cny)) }
-            td data-label=(premium) { (range(&product.premium_cny)) }
-            td data-label=(currencies) { (currency.join(", ")) }
-            td data-label=(sold_by) {
+            td data-label=(ranges) {
+                (range(&product.sum_insured_cny))
+                span.below { (range(&product.premium_cny)) }
+            }
+            td.wrap data-label=(currencies) { (currency.join(", ")) }
+            td.wrap data-label=(sold_by) {
                 @if product.on_sale { (product.partners.join(", ")) } @else { span.muted { (view.t(SOLD_NO_MORE)) } }
             }
             td data-label=(discrepancy) { (view.t(policy)) }

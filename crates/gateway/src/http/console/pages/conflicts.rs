@@ -1,5 +1,6 @@
 //! `/console/conflicts`: keys that came twice with different content; both contents, field by field.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -108,16 +109,22 @@ async fn list(
     let place: Option<MessagePlace> = wanted.after.as_deref().and_then(|text| text.parse().ok());
     let verdict = Some(Verdict::Conflicting.as_str().to_owned());
     let filter = MessageFilter { verdict, ..MessageFilter::default() };
-    let slice = console.read(move |console| Ok(console.lists.messages(&filter, place, ROWS)?)).await?;
+    let (slice, policies) = console
+        .read(move |console| {
+            let slice = console.lists.messages(&filter, place, ROWS)?;
+            let ids: Vec<u64> = slice.items.iter().map(|message| message.id).collect();
+            Ok((slice, console.lists.policies_of_conflicts(&ids)?.into_iter().collect()))
+        })
+        .await?;
     let view = &visit.view;
     let content = html! {
         header.page-head { div { h1 { (view.t(Place::Conflicts.label())) } p.muted { (view.t(LEAD)) } } }
-        (table(view, &slice))
+        (table(view, &slice, &policies))
     };
     Ok(layout::page(view, Some(Place::Conflicts), view.t(Place::Conflicts.label()), &content))
 }
 
-fn table(view: &View, slice: &Slice<MessageRecord, MessagePlace>) -> Markup {
+fn table(view: &View, slice: &Slice<MessageRecord, MessagePlace>, policies: &HashMap<u64, String>) -> Markup {
     let older = slice.next.map(|next| format!("{PATH}?after={next}"));
     if slice.items.is_empty() {
         let nothing = parts::empty(Icon::Conflict, view.t(EMPTY), &html! { (view.t(EMPTY_HINT)) });
@@ -133,16 +140,22 @@ fn table(view: &View, slice: &Slice<MessageRecord, MessagePlace>) -> Markup {
                 td data-label=(interface) { (interface_name(view, message.scope.as_deref(), &message.channel)) }
                 td.wrap data-label=(key) { @if let Some(key) = &message.key { (parts::code(key)) } }
                 td data-label=(caller) { (message.caller) }
-                td data-label=(policy) { @if let Some(number) = &message.policy_no { (parts::code(number)) } }
+                td data-label=(policy) { @if let Some(number) = policies.get(&message.id) { (policy_link(number)) } }
             }
         }
     };
     html! { (parts::table(view.t(Place::Conflicts.label()), &columns, &rows)) (parts::older(view, older.as_deref())) }
 }
 
+fn policy_link(number: &str) -> Markup {
+    html! { a href={ "/console/policies/" (number) } { (parts::code(number)) } }
+}
+
 /// A conflict with both contents.
 struct Found {
     message: MessageRecord,
+    /// The policy that the first message is about.
+    policy_no: Option<String>,
     conflict: ConflictRecord,
     differing: Vec<Difference>,
 }
@@ -155,7 +168,8 @@ fn find(console: &Console, id: &str) -> Result<Found, Failure> {
         Ok(serde_json::from_slice(&console.vault.open(Purpose::Content, sealed)?)?)
     };
     let differing = differences(&open(&conflict.first)?, &open(&conflict.second)?);
-    Ok(Found { message: message.record, conflict, differing })
+    let policy_no = console.lists.policies_of_conflicts(&[id])?.pop().map(|(_, number)| number);
+    Ok(Found { message: message.record, policy_no, conflict, differing })
 }
 
 async fn show(
@@ -199,6 +213,7 @@ fn page(view: &View, found: &Found, compared: &Markup) -> Markup {
                 (view.t(INTERFACE), interface_name(view, message.scope.as_deref(), &message.channel)),
                 (view.t(KEY), parts::or_none(view, message.key.as_deref().map(parts::code))),
                 (view.t(CALLER), html! { (message.caller) }),
+                (view.t(POLICY), parts::or_none(view, found.policy_no.as_deref().map(policy_link))),
             ]))
             (told(view, &found.conflict.differing))
         }
@@ -243,6 +258,7 @@ fn compared(view: &View, found: &Found, is_shown: bool) -> Markup {
         action: &action,
         fields: html! {},
         target: Some("#compared"),
+        again: None,
     };
     let count = view.with(COUNT, &[&found.differing.len()]);
     html! {

@@ -22,7 +22,7 @@ use crate::http::console::icons::{Icon, icon};
 use crate::http::console::language::{Message, messages};
 use crate::http::console::layout::{self, Place};
 use crate::http::console::order::Order;
-use crate::http::console::parts::{self, Question, Tone, chip, notice, question, reason};
+use crate::http::console::parts::{self, Question, Tone, chip, notice, prose, question, reason};
 use crate::http::console::sign_in::to;
 use crate::http::console::traffic::said;
 use crate::http::console::view::View;
@@ -287,7 +287,10 @@ fn actions(view: &View, notice: &NoticeRecord) -> Markup {
         let action = format!("{PATH}/{}/{id}", notice.id);
         let (button, title, hint) = (view.t(button), view.t(title), view.t(hint));
         let fields = html! {};
-        question(view, &Question { id, button, is_grave, title, hint, action: &action, fields, target: None })
+        question(
+            view,
+            &Question { id, button, is_grave, title, hint, action: &action, fields, target: None, again: None },
+        )
     };
     html! {
         @if !notice.leased { (ask("resend", RESEND, false, RESEND_ASK, RESEND_HINT)) }
@@ -340,7 +343,7 @@ fn explained(view: &View, detail: Option<&str>) -> Markup {
     let rule = given_up.unwrap_or(detail).split(':').next().unwrap_or_default();
     html! {
         p { code { (detail) } }
-        @if let Some(why) = why(rule) { p.muted { (said(view, &why)) } }
+        @if let Some(why) = why(rule) { p.muted { (prose(said(view, &why))) } }
         @else if detail.starts_with("the lease ran out") { p.muted { (view.t(WHY_LOST)) } }
         @if given_up.is_some() { p.muted { (view.t(GIVEN_UP)) } }
     }

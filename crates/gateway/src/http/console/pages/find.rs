@@ -14,6 +14,7 @@ use axum::routing::get;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use baoqiao_domain::auction::{AuctionInsuranceType, AuctionStage, AuctionStatus, UnknownNumber};
 use baoqiao_domain::policy::Policy;
 
 use super::deliveries::{kind_label, state_chip};
@@ -21,10 +22,10 @@ use crate::http::console::Console;
 use crate::http::console::access::{Visit, need};
 use crate::http::console::failure::Failure;
 use crate::http::console::icons::Icon;
-use crate::http::console::language::messages;
+use crate::http::console::language::{Message, messages};
 use crate::http::console::layout::{self, Place, form_token};
 use crate::http::console::order::Order;
-use crate::http::console::parts::{self, Tone, code, notice};
+use crate::http::console::parts::{self, Tone, chip, code, notice};
 use crate::http::console::sign_in::to;
 use crate::http::console::ticket::Ticket;
 use crate::http::console::traffic::{interface_name, verdict_chip};
@@ -57,6 +58,16 @@ messages! {
     AUCTION: "拍卖保险", "Auction insurance";
     STAGE: "阶段", "Stage";
     STATUS: "状态", "Status";
+    PARTNER: "合作方", "Partner";
+    PRE_INSURANCE: "预保", "pre-insurance";
+    UNDERWRITING: "核保", "underwriting";
+    INSURING: "投保", "insuring";
+    SURRENDER: "退保", "surrender";
+    ENDORSEMENT: "批改", "endorsement";
+    SUCCEEDED: "成功", "succeeded";
+    FAILED: "失败", "failed";
+    HOUSEHOLD: "家财险", "household property";
+    PERFORMANCE: "履约险", "performance bond";
     NOTICES: "通知投递", "Deliveries";
     NOTICE: "通知", "Notice";
     SUBJECT: "对象", "Subject";
@@ -176,14 +187,14 @@ fn message_table(view: &View, messages: &[MessageRecord]) -> Markup {
 }
 
 fn stages(view: &View, stages: &[StageRecord]) -> Markup {
-    let columns = [STAGE, STATUS, AT, CALLER, POLICY, MESSAGE].map(|column| view.t(column));
+    let columns = [STAGE, STATUS, AT, PARTNER, POLICY, MESSAGE].map(|column| view.t(column));
     let [stage, status, at, partner, policy, number] = columns;
     let rows = html! {
         @for record in stages {
             @let address = format!("/console/messages/{}", record.message_id);
             tr data-open=(address) {
-                td data-label=(stage) { (record.insurance_type) "-" (record.stage) }
-                td data-label=(status) { (record.status) }
+                td data-label=(stage) { (insurance(view, record.insurance_type)) " · " (stage_name(view, record.stage)) }
+                td data-label=(status) { (status_chip(view, record.status)) }
                 td data-label=(at) { (parts::time(record.recorded_at)) }
                 td data-label=(partner) { (record.partner) }
                 td data-label=(policy) { @if let Some(number) = &record.policy_no { (code(number)) } }
@@ -192,6 +203,36 @@ fn stages(view: &View, stages: &[StageRecord]) -> Markup {
         }
     };
     parts::table(view.t(AUCTION), &columns, &rows)
+}
+
+/// A number of the document in words, and as it is where the document has none such.
+fn in_words<T>(view: &View, number: u8, known: Result<T, UnknownNumber>, word: fn(T) -> Message) -> String {
+    known.map_or_else(|_| number.to_string(), |known| view.t(word(known)).to_owned())
+}
+
+fn insurance(view: &View, number: u8) -> String {
+    in_words(view, number, AuctionInsuranceType::try_from(number), |kind| match kind {
+        AuctionInsuranceType::HouseholdProperty => HOUSEHOLD,
+        AuctionInsuranceType::Performance => PERFORMANCE,
+    })
+}
+
+fn stage_name(view: &View, number: u8) -> String {
+    in_words(view, number, AuctionStage::try_from(number), |stage| match stage {
+        AuctionStage::PreInsurance => PRE_INSURANCE,
+        AuctionStage::Underwriting => UNDERWRITING,
+        AuctionStage::Insuring => INSURING,
+        AuctionStage::Surrender => SURRENDER,
+        AuctionStage::Endorsement => ENDORSEMENT,
+    })
+}
+
+fn status_chip(view: &View, number: u8) -> Markup {
+    match AuctionStatus::try_from(number) {
+        Ok(AuctionStatus::Success) => chip(Tone::Good, view.t(SUCCEEDED)),
+        Ok(AuctionStatus::Failure) => chip(Tone::Bad, view.t(FAILED)),
+        Err(_) => chip(Tone::Quiet, &number.to_string()),
+    }
 }
 
 fn notice_table(view: &View, notices: &[NoticeRecord]) -> Markup {

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use baoqiao_channels::CHANNELS;
 use baoqiao_channels::channel::{Channel, Interface, RawRequest};
-use baoqiao_channels::describe::{FieldDescription, fields};
+use baoqiao_channels::describe::{FieldDescription, example, fields, takes_xml};
 use baoqiao_channels::origin::Origin;
 use baoqiao_domain::refusal::{FieldProblem, Refusal};
 use maud::{Markup, html};
@@ -24,6 +24,7 @@ use crate::http::console::language::messages;
 use crate::http::console::layout::{self, Place, form_token};
 use crate::http::console::order::Order;
 use crate::http::console::parts::{self, Tone, chip, notice, reason};
+use crate::http::console::traffic::said;
 use crate::http::console::trial::{Charset, Checked, Sent, Trial, Untried};
 use crate::http::console::view::View;
 
@@ -46,9 +47,11 @@ messages! {
     REFUSED: "拒绝时的应答", "Answer of one that was refused";
     TRY: "试一试", "Try it";
     TRY_LEAD: "以选定的身份签名。“只校验”不留下任何记录；“真的发送”与平台的调用完全一样，可能出单或解约。", "Signed as the caller that you choose. A check leaves no trace; sending is a call like any other, and may issue or end a policy.";
+    TRY_LEAD_UNSIGNED: "以选定的身份发出；为其配置了密钥的会签名。“只校验”不留下任何记录；“真的发送”与平台的调用完全一样，可能出单或解约。", "Sent as the caller that you choose, signed where it has a secret. A check leaves no trace; sending is a call like any other, and may issue or end a policy.";
     CALLER: "以谁的身份", "As";
     CHARSET: "字符集", "Charset";
     BODY: "报文体（JSON 或 XML）", "Body (JSON or XML)";
+    BODY_JSON: "报文体（JSON）", "Body (JSON)";
     CHECK: "只校验", "Check only";
     SEND: "真的发送", "Really send";
     REASON: "发送事由", "Reason for sending";
@@ -180,6 +183,8 @@ type Found = (&'static dyn Channel, &'static dyn Interface);
 fn page(view: &View, console: &Console, (channel, interface): Found, tried: &Tried, result: &Markup) -> Markup {
     let method = console.config.access.method_of(interface.scope());
     let title = view.label(interface.label());
+    let caller = channel.callers(&console.config.access).into_iter().next().unwrap_or_default();
+    let fields = fields(channel, interface, &caller, &console.config.catalogue);
     let content = html! {
         header.page-head {
             div {
@@ -196,17 +201,15 @@ fn page(view: &View, console: &Console, (channel, interface): Found, tried: &Tri
         }
         (result)
         (try_form(view, console, (channel, interface), tried))
-        (described(view, console, (channel, interface)))
-        (examples(view, interface, console))
+        (described(view, &fields))
+        (examples(view, interface, &fields, console))
     };
     layout::page(view, Some(Place::Channels), title, &content)
 }
 
-fn described(view: &View, console: &Console, (channel, interface): Found) -> Markup {
-    let caller = channel.callers(&console.config.access).into_iter().next().unwrap_or_default();
+fn described(view: &View, fields: &[FieldDescription]) -> Markup {
     let columns = [FIELD, REQUIRED, EXPECTED, EXAMPLE].map(|column| view.t(column));
-    let fields = fields(channel, interface, &caller, &console.config.catalogue);
-    let rows = html! { @for field in &fields { (field_row(view, &columns, field)) } };
+    let rows = html! { @for field in fields { (field_row(view, &columns, field)) } };
     html! {
         section.stack {
             h2 { (view.t(FIELDS)) }
@@ -227,7 +230,7 @@ fn field_row(view: &View, columns: &[&str; 4], field: &FieldDescription) -> Mark
             }
             td.wrap data-label=(expected) {
                 @match &field.expected {
-                    Some(expected) => { (expected) }
+                    Some(expected) => { (said(view, expected)) }
                     None => { span.muted { (view.t(ANY_TEXT)) } }
                 }
             }
@@ -236,10 +239,12 @@ fn field_row(view: &View, columns: &[&str; 4], field: &FieldDescription) -> Mark
     }
 }
 
-fn examples(view: &View, interface: &dyn Interface, console: &Console) -> Markup {
+fn examples(view: &View, interface: &dyn Interface, fields: &[FieldDescription], console: &Console) -> Markup {
     let shown = interface.examples();
-    let refusal = Err(Refusal::InvalidFields(vec![FieldProblem::missing("policyNo")]));
-    let refused = interface.reply(&RawRequest::default(), &refusal, console.clock.now());
+    // As the interface itself would refuse its own example without that field.
+    let missing = fields.iter().find(|field| field.is_required).map(|field| FieldProblem::missing(&field.path));
+    let refusal = Err(Refusal::InvalidFields(missing.into_iter().collect()));
+    let refused = interface.reply(&example(interface), &refusal, console.clock.now());
     html! {
         section.card {
             h2 { (view.t(EXAMPLES)) }
@@ -255,16 +260,19 @@ fn examples(view: &View, interface: &dyn Interface, console: &Console) -> Markup
 
 fn try_form(view: &View, console: &Console, (channel, interface): Found, tried: &Tried) -> Markup {
     let action = format!("/console/channels/{}/try", interface.scope());
+    let access = &console.config.access;
+    let callers = channel.callers(access);
+    let all_sign = callers.iter().all(|caller| channel.signs(caller, access));
     let form = html! {
-        p.muted { (view.t(TRY_LEAD)) }
+        p.muted { (view.t(if all_sign { TRY_LEAD } else { TRY_LEAD_UNSIGNED })) }
         form.wide-form method="post" action=(action) {
             (form_token(view))
             div.inline-form {
                 div.field {
                     label for="caller" { (view.t(CALLER)) }
                     select #caller name="caller" {
-                        @for caller in channel.callers(&console.config.access) {
-                            option value=(caller) selected[tried.caller == caller] { (caller) }
+                        @for caller in &callers {
+                            option value=(caller) selected[tried.caller == *caller] { (caller) }
                         }
                     }
                 }
@@ -277,7 +285,7 @@ fn try_form(view: &View, console: &Console, (channel, interface): Found, tried: 
                 }
             }
             div.field {
-                label for="body" { (view.t(BODY)) }
+                label for="body" { (view.t(if takes_xml(channel) { BODY } else { BODY_JSON })) }
                 textarea #body name="body" rows="14" required spellcheck="false" autocomplete="off" { (tried.body) }
             }
             div.inline-form {

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use baoqiao_channels::explain::{Evidence, Explanation, Protocol};
+use baoqiao_channels::signs;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -63,6 +64,8 @@ struct Found {
     message: WholeMessage,
     evidence: Evidence,
     explanation: Option<Explanation>,
+    /// Whether its caller's messages are signed with a secret.
+    is_signed: bool,
 }
 
 fn find(console: &Console, id: &str) -> Result<Found, Failure> {
@@ -72,7 +75,8 @@ fn find(console: &Console, id: &str) -> Result<Found, Failure> {
     let protocol = Protocol::by_name(&message.record.channel);
     let explain = |protocol| console.explainer.explain(protocol, &evidence, message.record.received_at);
     let explanation = protocol.map(explain);
-    Ok(Found { message, evidence, explanation })
+    let is_signed = signs(&message.record.channel, &message.record.caller, &console.config.access);
+    Ok(Found { message, evidence, explanation, is_signed })
 }
 
 async fn show(
@@ -146,16 +150,19 @@ fn facts(view: &View, found: &Found) -> Markup {
     let policy = record.policy_no.as_ref().map(|number| {
         html! { a href={ "/console/policies/" (number) } { (parts::code(number)) } }
     });
-    parts::fields([
+    let secret = html! { (view.with(SECRET_NUMBER, &[&(record.secret_index + 1)])) };
+    let first = [
         (view.t(AT), parts::time(record.received_at)),
         (view.t(INTERFACE), interface_name(view, record.scope.as_deref(), &record.channel)),
         (view.t(CALLER), html! { (record.caller) }),
         (view.t(PEER), html! { (record.peer) }),
-        (view.t(SECRET), html! { (view.with(SECRET_NUMBER, &[&(record.secret_index + 1)])) }),
+    ];
+    let last = [
         (view.t(KEY), or_none(record.key.as_ref())),
         (view.t(CODE), or_none(record.code.as_ref())),
         (view.t(POLICY), parts::or_none(view, policy)),
-    ])
+    ];
+    parts::fields(first.into_iter().chain(found.is_signed.then_some((view.t(SECRET), secret))).chain(last))
 }
 
 /// What stands where personal data would, and the way to see it for those who may.
@@ -169,6 +176,7 @@ pub(super) fn hidden(view: &View, action: &str) -> Markup {
         action,
         fields: html! {},
         target: Some("#said"),
+        again: None,
     };
     html! {
         section.card #said {

@@ -47,7 +47,7 @@ messages! {
     FILTER: "筛选", "Filter";
     CLEAR: "清空", "Clear";
     EMPTY: "没有符合条件的报文", "No message fits";
-    EMPTY_HINT: "放宽筛选条件；验签未通过的在“陌生来者”里。", "Widen the filter; what did not pass the signature check is under Strangers.";
+    EMPTY_HINT: "放宽筛选条件；未受理的在“陌生来者”里。", "Widen the filter; what was turned away is under Strangers.";
     LOOKED: "较近的报文里没有符合条件的，可继续向前找。", "None of the newer messages fit; older ones may.";
 }
 

@@ -21,7 +21,7 @@ use crate::http::console::icons::{Icon, icon};
 use crate::http::console::language::{Language, messages};
 use crate::http::console::layout::{self, Place, form_token};
 use crate::http::console::order::Order;
-use crate::http::console::parts::{self, Tone, chip};
+use crate::http::console::parts::{self, Tone, chip, prose};
 use crate::http::console::traffic::said;
 use crate::http::console::view::View;
 
@@ -137,7 +137,7 @@ fn judged(view: &View, judgement: &Judgement) -> Markup {
             (verdict_chip(view, judgement.verdict.as_str())) " " code { (judgement.rule) ": " (judgement.detail) }
             @if let Some(pause) = pause { " " (pause.as_secs()) " s" }
         }
-        @if let Some(why) = why(judgement.rule) { p.muted { (said(view, &why)) } }
+        @if let Some(why) = why(judgement.rule) { p.muted { (prose(said(view, &why))) } }
     };
     html! { section.card role="status" { h2 { (view.t(JUDGED)) } (shown) } }
 }
@@ -169,10 +169,10 @@ fn table(view: &View) -> Markup {
         @for row in RULES {
             tr {
                 td data-label=(name) { (parts::code(row.name)) }
-                td.wrap data-label=(when) { (row.when) }
+                td.wrap data-label=(when) { (prose(said(view, &row.when.words()))) }
                 td data-label=(verdict) { (verdict_chip(view, &row.ruling.to_string())) }
                 td.wrap data-label=(reason) {
-                    @match view.language { Language::Chinese => { (row.why_zh) } Language::English => { (row.why) } }
+                    @match view.language { Language::Chinese => { (prose(row.why_zh)) } Language::English => { (prose(row.why)) } }
                 }
             }
         }

@@ -36,7 +36,7 @@ messages! {
     UNMATCHED: "24 小时内 {} 笔追缴没有对应的保单", "Recoveries in 24 hours that belong to no policy: {}";
     DISCREPANT: "24 小时内 {} 笔追缴的金额对不上", "Recoveries in 24 hours whose amounts disagree: {}";
     REFUSING: "{} 最近一小时有 {} 的调用未成功", "{}: {} of the last hour's calls failed";
-    DISBELIEVED: "最近一小时 {} 次调用验签未通过", "Calls of the last hour that were not believed: {}";
+    DISBELIEVED: "最近一小时 {} 次调用未受理：调用方未通过校验，或报文无法读取", "Calls of the last hour that were turned away, as their callers were not believed or they could not be read: {}";
     LATEST: "最近出单", "Latest policies";
     NO_POLICIES: "还没有保单", "There are no policies yet";
     NO_POLICIES_HINT: "平台的第一次出单成功后会出现在这里。本机试跑：baoqiao demo", "The first one that a platform has issued appears here. To try it on this machine: baoqiao demo";

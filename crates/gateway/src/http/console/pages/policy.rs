@@ -3,6 +3,7 @@
 mod details;
 mod orders;
 mod story;
+mod surrender;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ use crate::http::console::ticket::Ticket;
 use crate::http::console::view::View;
 pub(in crate::http::console) use orders::SURRENDER_ORDER;
 use story::Story;
+use surrender::{Mistake, SurrenderForm, surrender_question};
 
 messages! {
     TITLE: "保单 {}", "Policy {}";
@@ -50,7 +52,6 @@ messages! {
     SURRENDERED: "已退保，并按配置通知平台。", "The policy was surrendered, and the platform is told where so configured.";
     RESENT: "已安排重发。", "It will be sent again.";
     REASON_MISSING: "未执行：请填写事由。", "Nothing was done: please give a reason.";
-    FIELD_WRONG: "未执行：退款金额或时间无法识别。", "Nothing was done: the refund or the time could not be read.";
     AS_OF: "这是 {} 时的样子。", "This is how it was at {}.";
     NOT_YET: "那时还没有这份保单。", "There was no such policy then.";
     BACK_TO_NOW: "回到现在", "Back to now";
@@ -63,7 +64,25 @@ enum Done {
     Surrendered,
     Resent,
     Reason,
-    Field,
+}
+
+impl Done {
+    fn said(self, view: &View) -> (Tone, String) {
+        let (tone, text) = match self {
+            Self::Surrendered => (Tone::Good, SURRENDERED),
+            Self::Resent => (Tone::Good, RESENT),
+            Self::Reason => (Tone::Bad, REASON_MISSING),
+        };
+        (tone, view.t(text).to_owned())
+    }
+}
+
+/// What is told above the page, and what the form of a surrender holds.
+struct Told {
+    said: Option<(Tone, String)>,
+    form: SurrenderForm,
+    /// What was wrong with it.
+    mistake: Option<Mistake>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,8 +148,9 @@ async fn show(
     let at = shown.at.as_deref().and_then(parse_local).map(|at| at + SignedDuration::from_millis(999));
     let sees_audit = view.may(Role::Admin);
     let story = console.read(move |console| Story::load(console, &number, sees_audit)).await?;
-    let key = orders::key(&console)?;
-    Ok(page(&console, &view, &story, at, shown.done, &key))
+    let form = SurrenderForm::blank(&view, orders::key(&console)?);
+    let told = Told { said: shown.done.map(|done| done.said(&view)), form, mistake: None };
+    Ok(page(&console, &view, &story, at, &told))
 }
 
 /// An entry about a policy.
@@ -237,7 +257,7 @@ fn as_of(story: &Story, at: Option<Timestamp>) -> Policy {
     policy
 }
 
-fn page(console: &Console, view: &View, story: &Story, at: Option<Timestamp>, done: Option<Done>, key: &str) -> Markup {
+fn page(console: &Console, view: &View, story: &Story, at: Option<Timestamp>, told: &Told) -> Markup {
     let policy = as_of(story, at);
     let number = &policy.number;
     let title = view.with(TITLE, &[number]);
@@ -249,15 +269,11 @@ fn page(console: &Console, view: &View, story: &Story, at: Option<Timestamp>, do
                 p.eyebrow { (console.documents.product_name(&policy.product_code)) }
                 h1.policy-number { (number) " " @if is_there { (parts::toned(view, phase)) } }
             }
-            @if at.is_none() && view.may(Role::Operator) { (orders::surrender_question(view, &policy, key)) }
+            @if at.is_none() && view.may(Role::Operator) {
+                (surrender_question(view, &policy, &told.form, told.mistake))
+            }
         }
-        @match done {
-            Some(Done::Surrendered) => { (notice(Tone::Good, view.t(SURRENDERED))) }
-            Some(Done::Resent) => { (notice(Tone::Good, view.t(RESENT))) }
-            Some(Done::Reason) => { (notice(Tone::Bad, view.t(REASON_MISSING))) }
-            Some(Done::Field) => { (notice(Tone::Bad, view.t(FIELD_WRONG))) }
-            None => {}
-        }
+        @if let Some((tone, said)) = &told.said { (notice(*tone, said)) }
         @if let Some(at) = at { (as_of_notice(view, number, at, is_there)) }
         @if is_there {
             div.policy {
@@ -306,6 +322,7 @@ fn document_card(view: &View, number: &PolicyNumber, story: &Story) -> Markup {
                         action: &format!("{}/document", address(number)),
                         fields: html! {},
                         target: Some("#document"),
+                        again: None,
                     }))
                 }
             } @else {

@@ -7,6 +7,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::{get, post};
 use baoqiao_channels::explain::{Evidence, Explanation, Protocol};
+use baoqiao_channels::phrases::in_both;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -24,12 +25,12 @@ use crate::http::console::layout::{self, Place};
 use crate::http::console::live::live;
 use crate::http::console::order::Order;
 use crate::http::console::parts::{self, Tone, notice, reason};
-use crate::http::console::traffic::cut;
+use crate::http::console::traffic::{cut, said as told};
 use crate::http::console::view::View;
 use crate::ledger::lists::{Slice, StrangerRecord, WholeStranger};
 
 messages! {
-    LEAD: "没有通过校验的来者：app_key 未知、签名不符、来源地址不在白名单等。只留存最近的若干条，每条只留存开头。", "Calls that were not believed: an unknown app_key, a wrong signature, an address that is not allowed. Only the latest are kept, and of each only its beginning.";
+    LEAD: "未受理的来者：app_key 未知、签名不符、来源地址不在白名单，或报文无法读取等。只留存最近的若干条，每条只留存开头。", "Calls that were turned away: an unknown app_key, a wrong signature, an address that is not allowed, a body that does not read. Only the latest are kept, and of each only its beginning.";
     AT: "时间", "Time";
     CHANNEL: "渠道", "Channel";
     PEER: "来源地址", "From";
@@ -93,7 +94,7 @@ fn table(view: &View, slice: &Slice<StrangerRecord, u64>) -> Markup {
             tr data-open=(address) {
                 td data-label=(at) { a href=(address) { (parts::short_time(stranger.received_at, view.now)) } }
                 td data-label=(channel) { (stranger.channel) }
-                td.wrap data-label=(why) { (stranger.reason) }
+                td.wrap data-label=(why) { (told(view, &in_both(&stranger.reason))) }
                 td data-label=(peer) { (stranger.peer) }
                 td.number data-label=(bytes) { (stranger.body_bytes) }
             }
@@ -169,7 +170,7 @@ fn page(view: &View, found: &Found, said: &Markup) -> Markup {
                 (view.t(CHANNEL), html! { (record.channel) }),
                 (view.t(PEER), html! { (record.peer) }),
                 (view.t(BYTES), html! { (record.body_bytes) }),
-                (view.t(REASON), html! { (record.reason) }),
+                (view.t(REASON), html! { (told(view, &in_both(&record.reason))) }),
             ]))
         }
         section.card {

@@ -276,7 +276,17 @@ fn row_actions(view: &View, place: usize, user: &User) -> Markup {
         let (button, fields) = (view.t(button), html! { (name) (fields) });
         question(
             view,
-            &Question { id: &id, button, is_grave, title: &title, hint, action: &action, fields, target: None },
+            &Question {
+                id: &id,
+                button,
+                is_grave,
+                title: &title,
+                hint,
+                action: &action,
+                fields,
+                target: None,
+                again: None,
+            },
         )
     };
     html! {

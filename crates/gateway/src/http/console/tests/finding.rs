@@ -81,7 +81,10 @@ async fn messages_auctions_and_notices_are_found_as_well() {
         assert!(answer.location().starts_with("/console/policies/"), "{wanted}: {}", answer.text);
         viewer.get(answer.location()).await.says("已解约").says("由 HN_HT_QNW 提出").says("/console/messages/");
     }
-    find(&mut viewer, "24010900100YSKSSG").await.1.says("拍卖保险").says("auction:24010900100YSKSSG");
+    let auction = find(&mut viewer, "24010900100YSKSSG").await.1;
+    auction.says("拍卖保险").says("auction:24010900100YSKSSG").says("家财险 · 预保").says("成功").says("合作方");
+    viewer.get("/console/preferences?language=en").await;
+    find(&mut viewer, "24010900100YSKSSG").await.1.says("household property · pre-insurance").says("succeeded");
     find(&mut viewer, "request-id-of-the-platform").await.1.says(&format!("/console/deliveries/{notice}"));
     find(&mut viewer, &format!("#{notice}")).await.1.says("policy:P1");
 }

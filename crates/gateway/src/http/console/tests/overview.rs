@@ -49,7 +49,7 @@ async fn calls_are_told_by_interface_and_those_that_fail_often_come_first() {
     count(Ending::Disbelieved, 5, 200);
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console").await;
-    page.says("85.0%").says("最近一小时有 15.0% 的调用未成功").says("最近一小时 5 次调用验签未通过");
+    page.says("85.0%").says("最近一小时有 15.0% 的调用未成功").says("最近一小时 5 次调用未受理");
     page.says("data-label=\"首次受理\">80<").says("data-label=\"重复答复\">5<");
     viewer.get("/console/preferences?language=en").await;
     viewer.get("/console").await.says("Policy issuing: 15.0% of the last hour's calls failed");

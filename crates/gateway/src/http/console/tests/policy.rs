@@ -35,10 +35,14 @@ async fn a_policy_is_shown_masked_and_escaped() {
 #[tokio::test]
 async fn personal_data_is_shown_for_a_reason_and_each_look_is_written_down_first() {
     let world = World::with_users();
-    let number = world.issue("01", json!({})).await;
+    let insured = json!({"personName": RARE, "personLicenseType": "PASSPORT"});
+    let number = world.issue("01", json!({"insuredPersonalInfo": insured})).await;
     let mut operator = world.signed_in("operator").await;
     let path = format!("/console/policies/{number}");
-    operator.get(&path).await.says("show-people").says_not(NUMBER);
+    operator.get(&path).await.says("show-people").says("护照").says_not(NUMBER);
+    operator.get("/console/preferences?language=en").await;
+    operator.get(&path).await.says("passport").says_not("护照");
+    operator.get("/console/preferences?language=zh-CN").await;
     let people = format!("{path}/people");
     assert_eq!(operator.post(&people, &[("reason", " ")]).await.status, StatusCode::BAD_REQUEST);
     let before = world.audit().len();
@@ -107,13 +111,11 @@ async fn a_policy_is_surrendered_once_and_was_in_force_before() {
         ]
     };
     let surrender = format!("{path}/surrender");
-    assert_eq!(operator.post(&surrender, &form("", "5.00")).await.location(), format!("{path}?done=reason"));
-    assert_eq!(operator.post(&surrender, &form("客户申请", "five")).await.location(), format!("{path}?done=field"));
     let long = "k".repeat(129);
     for key in ["", "\u{0}", &long] {
         let mut form = form("客户申请", "5.00");
         form[1].1 = key;
-        assert_eq!(operator.post(&surrender, &form).await.location(), format!("{path}?done=field"), "{key:?}");
+        assert_eq!(operator.post(&surrender, &form).await.status, StatusCode::BAD_REQUEST, "{key:?}");
     }
     let done = format!("{path}?done=surrendered");
     assert_eq!(operator.post(&surrender, &form("客户申请", "5.00")).await.location(), done);
@@ -142,7 +144,77 @@ async fn a_policy_is_surrendered_once_and_was_in_force_before() {
         form("再来一次", "5.00").map(|(name, value)| if name == "key" { (name, "another-key") } else { (name, value) });
     let refused = operator.post(&surrender, &again).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
-    refused.says("已退保");
+    refused.says("未执行：保单此前已终止").says(&format!("保单 {number}")).says("由 console:operator 提出");
+    let actions: Vec<Action> = world.audit().into_iter().take(2).map(|entry| entry.1).collect();
+    assert_eq!(actions, [Action::SurrenderRefused, Action::PolicySurrendered], "asked for, and refused");
+    let mut admin = world.signed_in("admin").await;
+    admin.get("/console/audit").await.says("退保未执行").says("保单此前已终止").says("退款 5 元").says_not("refund");
+    admin.get("/console/preferences?language=en").await;
+    let english = admin.get("/console/audit").await;
+    english.says("Surrender refused").says("the policy had ended before").says("refund 5 CNY").says("Details");
+}
+
+#[tokio::test]
+async fn a_form_with_a_mistake_comes_back_as_it_was_filled_in() {
+    let world = World::with_users();
+    let number = world.issue("01", json!({})).await;
+    let path = format!("/console/policies/{number}");
+    let mut operator = world.signed_in("operator").await;
+    operator.get("/console/preferences?language=en").await;
+    operator.get(&path).await.says("pattern=\"[0-9]+(\\.[0-9]{1,2})?\"");
+    let surrender = format!("{path}/surrender");
+    let before = world.audit().len();
+    for (reason, refund, time, said) in [
+        (" ", "5", "2026-01-02T11:09:05", "please give a reason"),
+        ("客户申请", "1.234", "2026-01-02T11:09:05", "a number of at most two decimals"),
+        ("客户申请", "five", "2026-01-02T11:09:05", "a number of at most two decimals"),
+        ("客户申请", "5", "yesterday", "could not be read"),
+        ("客户申请", "5", "2026-01-03T11:04:06", "a day ahead at most"),
+        ("客户申请", "5", "2026-01-02T11:04:04", "before the policy was issued, 2026-01-02 11:04:05"),
+        ("客户申请", "6.37", "2026-01-02T11:09:05", "more than the premium"),
+    ] {
+        let fields = [
+            ("reason", reason),
+            ("key", "k1"),
+            ("refund_money", refund),
+            ("surrender_time", time),
+            ("endorsement_no", "E-1"),
+        ];
+        let page = operator.post(&surrender, &fields).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{said}");
+        page.says(said).says("Nothing was done").says("aria-labelledby=\"surrender-title\" open>");
+        for value in ["k1", refund, time, "E-1"] {
+            page.says(&format!("value=\"{value}\""));
+        }
+        page.says_not("refundMoney");
+    }
+    assert_eq!(world.audit().len(), before, "nothing was done, nothing is written down");
+}
+
+#[tokio::test]
+async fn a_refund_above_the_premium_is_confirmed_by_its_amount() {
+    let world = World::with_users();
+    let number = world.issue("01", json!({})).await;
+    let path = format!("/console/policies/{number}");
+    let mut operator = world.signed_in("operator").await;
+    operator.get(&path).await.says_not("name=\"confirmed\"");
+    let mut send = async |refund: &'static str, confirmed: &'static str, time: &'static str| {
+        let fields = [
+            ("reason", "多退"),
+            ("key", "k1"),
+            ("refund_money", refund),
+            ("surrender_time", time),
+            ("endorsement_no", ""),
+            ("confirmed", confirmed),
+        ];
+        operator.post(&format!("{path}/surrender"), &fields).await
+    };
+    let noon = "2026-01-02T12:00:00";
+    let asked = send("10", "", noon).await;
+    asked.says("退款 10.00 元，多于保费 6.36 元").says("name=\"confirmed\" value=\"10\">");
+    send("11", "10", noon).await.says("name=\"confirmed\" value=\"11\">");
+    send("11", "11", "2036-01-02T12:00:00").await.says("name=\"confirmed\" value=\"11\" checked>");
+    assert_eq!(send("11", "11", noon).await.location(), format!("{path}?done=surrendered"));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::world::{APP_KEY, EVIL, RARE, SECRET, World};
 use crate::console::audit::Action;
+use crate::console::role::Role;
 use crate::outbox::store::Next;
 
 /// The address of the first row of a page's list.
@@ -54,6 +55,7 @@ async fn a_message_is_explained_and_shown_to_whoever_says_why() {
         .get(&address)
         .await
         .says("签名正确")
+        .says("验签密钥")
         .says("原文含个人信息，未显示")
         .says_not("script&gt;")
         .says("需要操作员角色");
@@ -71,6 +73,18 @@ async fn a_message_is_explained_and_shown_to_whoever_says_why() {
 }
 
 #[tokio::test]
+async fn no_secret_is_told_of_a_message_that_was_signed_with_none() {
+    let world = World::with_users();
+    world.rescind("u-1", "O-1").await;
+    world.report_auction("A-1").await;
+    let mut viewer = world.signed_in("viewer").await;
+    for (channel, caller) in [("avatar", "解约通知"), ("api", "拍卖")] {
+        let listed = viewer.get(&format!("/console/messages?channel={channel}")).await;
+        viewer.get(&first_row(&listed.text)).await.says(caller).says_not("验签密钥");
+    }
+}
+
+#[tokio::test]
 async fn a_stranger_is_explained_in_words_for_the_other_side() {
     let world = World::with_users();
     world.stranger(&world.request("sandbox", "", RARE), 4_096).await;
@@ -78,8 +92,9 @@ async fn a_stranger_is_explained_in_words_for_the_other_side() {
     world.stranger(&world.request("else", "", RARE), 10).await;
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console/strangers").await;
+    page.says("签名与该合作方的任何密钥都不符").says_not("the signature fits none");
     assert_eq!(rows(&page.text), 3);
-    page.says("the signature fits none").says("203.0.113.9");
+    page.says("203.0.113.9");
     viewer.get("/console/strangers/1").await.says("alibaba 沙箱环境的密钥").says("请改用正式环境的密钥").says_not(RARE);
     viewer
         .get("/console/strangers/2")
@@ -142,14 +157,16 @@ async fn a_pasted_command_is_explained_and_not_kept() {
 #[tokio::test]
 async fn a_conflict_is_compared_field_by_field() {
     let world = World::with_users();
-    world.issue("1", json!({})).await;
+    let number = world.issue("1", json!({})).await;
+    let policy = format!("href=\"/console/policies/{number}\"");
     let application = json!({"amount": "1019", "applicantPersonalInfo": {"personName": RARE}});
     assert!(world.apply("1", application).await.is_err());
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console/conflicts").await;
-    assert_eq!(rows(&page.text), 1);
+    assert_eq!(rows(&page.says(&policy).text), 1);
     let address = first_row(&page.text);
     let compared = viewer.get(&address).await;
+    compared.says(&policy);
     compared.says("amount").says("1018").says("1019").says("applicantPersonalInfo.personName").says("•••");
     compared.says_not(RARE).says_not("alert(1)").says("需要操作员角色");
     viewer.get(&address.replace("conflicts", "messages")).await.says("逐字段对比");
@@ -298,10 +315,20 @@ async fn channels_show_what_is_configured_and_no_secret() {
     let mut viewer = world.signed_in("viewer").await;
     let page = viewer.get("/console/channels").await;
     page.says(APP_KEY).says("没有在轮换密钥").says("100%（1 次）").says("HN_HT_QNW").says("127.0.0.0/8");
-    page.says("死信").says("caller-code: 25").says("PBDI").says("qimen.alibaba.finance.insurance.policy.issuing");
+    page.says("死信").says("caller-code: 25").says("PBDI").says("policy.<wbr>issuing");
     page.says("1 个沙箱密钥").says_not(SECRET).says_not("\"sandbox\"");
     viewer.get("/console/preferences?language=en").await;
     viewer.get("/console/channels").await.says("No rotation is under way").says_not("：</");
+}
+
+#[tokio::test]
+async fn nothing_is_told_of_a_webhook_that_nobody_configured() {
+    let webhook = "[[webhook]]\nid = \"core\"\nurl = \"https://core.example.com/events\"\n\
+                   secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\n";
+    let world = World::with("https://gateway.test", webhook);
+    world.add("viewer", Role::Viewer);
+    let page = world.signed_in("viewer").await.get("/console/channels").await;
+    page.says("core.<wbr>example.<wbr>com/<wbr>events").says("推送给我方系统").says("每秒 50 次").says_not("10000");
 }
 
 #[tokio::test]
@@ -329,9 +356,21 @@ async fn an_interface_tells_its_fields_and_is_tried() {
     for other in ["/console/channels/qimen/recovery", "/console/channels/avatar/rescission-notice"] {
         viewer.get(other).await.says("任意文本").says("示例");
     }
+    let mut operator = world.signed_in("operator").await;
+    let rescission = operator.get("/console/channels/avatar/rescission-notice").await;
+    rescission.says("已配置的渠道代码").says("报文体（JSON）").says_not("JSON 或 XML").says_not("以选定的身份签名");
+    rescission.says("head.interfaceType：缺少，必填").says_not("：policyNo：");
+    operator.get(address).await.says("报文体（JSON 或 XML）").says("以选定的身份签名").says("amount：缺少，必填");
+    operator.get("/console/channels/qimen/recovery").await.says("identifier：缺少，必填");
+    operator.get("/console/preferences?language=en").await;
+    operator
+        .get(address)
+        .await
+        .says("a decimal amount without a sign, such as 1018.0")
+        .says_not("不含正负号的十进制金额");
+    operator.get("/console/preferences?language=zh-CN").await;
     assert_eq!(viewer.get("/console/channels/qimen/none").await.status, StatusCode::NOT_FOUND);
     let body = include_str!("../../../../../channels/src/qimen/golden/policy_issuing/example.json");
-    let mut operator = world.signed_in("operator").await;
     operator.get(address).await.says("只校验").says("真的发送");
     let fields = |body: &str, mode: &'static str, reason: &'static str, charset: &'static str| {
         let text = str::to_owned;
@@ -387,7 +426,9 @@ async fn somebody_plays_the_platform() {
     let world = World::with_users();
     let mut viewer = world.signed_in("viewer").await;
     let address = "/console/channels/notices/surrender-sync";
-    viewer.get(address).await.says("扮演平台").says("判定表").says("平台自称是其自身的错误。");
+    let told = viewer.get(address).await;
+    told.says("扮演平台").says("判定表").says("平台自称是其自身的错误。").says("<code>code</code> 为 4 至 8");
+    told.says("没有及时答复").says_not("no answer in time").says_not("`");
     let refused = "{\"error_response\":{\"code\":40,\"sub_code\":\"isv.invalid-parameter\"}}";
     viewer.post(address, &[("status", "200"), ("body", refused)]).await.says("caller-sub-code").says("死信");
     let taken = "<alibaba_alihealth_insurance_inst_surrender_info_sync_response><data>true</data></alibaba_alihealth_insurance_inst_surrender_info_sync_response>";

@@ -33,12 +33,12 @@ messages! {
     CHART_ISSUED: "24 小时出单量，按小时", "Policies issued in 24 hours, by the hour";
     CHART_ISSUED_BAR: "{} 起：{} 单，保费 {} 元", "from {}: {} policies, premium {} CNY";
     CHART_CALLS: "24 小时调用量，按半小时", "Calls in 24 hours, by the half hour";
-    CHART_CALLS_BAR: "{} 起：成功 {}，拒绝 {}，验签未过 {}", "from {}: {} succeeded, {} refused, {} not believed";
+    CHART_CALLS_BAR: "{} 起：成功 {}，拒绝 {}，未受理 {}", "from {}: {} succeeded, {} refused, {} turned away";
     CHART_LATENCY: "24 小时时延，按半小时", "Latency in 24 hours, by the half hour";
     CHART_LATENCY_BAR: "{} 起：p50 {}，p99 {}", "from {}: p50 {}, p99 {}";
     SUCCEEDED: "成功", "succeeded";
     REFUSED: "拒绝", "refused";
-    DISBELIEVED: "验签未过", "not believed";
+    DISBELIEVED: "未受理", "turned away";
     NOW: "现在", "now";
     INTERFACES: "各接口，最近一小时", "Interfaces, last hour";
     INTERFACE: "接口", "Interface";

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use baoqiao_domain::issuing::{Extensions, PolicyApplication, SubjectMatter};
-use baoqiao_domain::party::{Company, Person, masked};
+use baoqiao_domain::party::{Company, CompanyLicense, Person, PersonLicense, masked};
 use baoqiao_domain::policy::Policy;
 use baoqiao_domain::policy_number::PolicyNumber;
 
@@ -41,6 +41,11 @@ messages! {
     NAME: "姓名", "Name";
     COMPANY_NAME: "公司名称", "Company";
     LICENSE_TYPE: "证件类型", "Document";
+    ALI: "阿里ID", "Alibaba ID";
+    IDENTITY_CARD: "居民身份证", "resident identity card";
+    PASSPORT: "护照", "passport";
+    UNITY: "统一社会信用代码", "unified social credit code";
+    GENERAL: "工商注册号", "business registration number";
     LICENSE_NO: "证件号", "Number";
     PHONE: "电话", "Phone";
     EMAIL: "邮箱", "Email";
@@ -146,11 +151,26 @@ fn present(pairs: impl IntoIterator<Item = (Message, Option<Markup>)>) -> Fields
     pairs.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-fn person(person: &Person, mask: Mask) -> Fields {
+fn person_license(kind: PersonLicense) -> Message {
+    match kind {
+        PersonLicense::Ali => ALI,
+        PersonLicense::IdentityCard => IDENTITY_CARD,
+        PersonLicense::Passport => PASSPORT,
+    }
+}
+
+fn company_license(kind: CompanyLicense) -> Message {
+    match kind {
+        CompanyLicense::Unity => UNITY,
+        CompanyLicense::General => GENERAL,
+    }
+}
+
+fn person(view: &View, person: &Person, mask: Mask) -> Fields {
     let number = |text: &str| mask.number(text);
     present([
         (NAME, text(person.person_name.as_ref(), |text| mask.name(text))),
-        (LICENSE_TYPE, person.person_license_type.map(|kind| html! { (kind.label()) })),
+        (LICENSE_TYPE, person.person_license_type.map(|kind| html! { (view.t(person_license(kind))) })),
         (LICENSE_NO, text(person.person_license_no.as_ref(), number)),
         (PHONE, text(person.person_phone.as_ref(), number)),
         (EMAIL, text(person.person_email.as_ref(), |text| mask.email(text))),
@@ -159,11 +179,11 @@ fn person(person: &Person, mask: Mask) -> Fields {
     ])
 }
 
-fn company(company: &Company, mask: Mask) -> Fields {
+fn company(view: &View, company: &Company, mask: Mask) -> Fields {
     let number = |text: &str| mask.number(text);
     present([
         (COMPANY_NAME, text(company.company_name.as_ref(), |text| mask.name(text))),
-        (LICENSE_TYPE, company.company_license_type.map(|kind| html! { (kind.label()) })),
+        (LICENSE_TYPE, company.company_license_type.map(|kind| html! { (view.t(company_license(kind))) })),
         (LICENSE_NO, text(company.company_license_no.as_ref(), number)),
         (PHONE, text(company.company_phone.as_ref(), number)),
         (EMAIL, text(company.company_email.as_ref(), |text| mask.email(text))),
@@ -231,10 +251,10 @@ pub(super) fn people(view: &View, number: &PolicyNumber, application: &PolicyApp
                 @if !shows_all && view.may(Role::Operator) { div.card-actions { (show_question(view, number)) } }
             }
             @for (role, found) in persons {
-                @if let Some(found) = found { (party(view, role, PERSON, person(found, mask))) }
+                @if let Some(found) = found { (party(view, role, PERSON, person(view, found, mask))) }
             }
             @for (role, found) in companies {
-                @if let Some(found) = found { (party(view, role, COMPANY, company(found, mask))) }
+                @if let Some(found) = found { (party(view, role, COMPANY, company(view, found, mask))) }
             }
             @if let Some(account) = account { (parts::fields([(view.t(PAY_ACCOUNT), html! { (mask.number(account)) })])) }
             @if let Some(subject) = &application.subject_matter {
@@ -262,6 +282,7 @@ fn show_question(view: &View, number: &PolicyNumber) -> Markup {
             action: &format!("{}/people", super::address(number)),
             fields: html! {},
             target: Some("#people"),
+            again: None,
         },
     )
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use maud::{Markup, html};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -12,20 +13,22 @@ use baoqiao_channels::channel::{CallResult, Label, Reply};
 use baoqiao_channels::fields::is_key;
 use baoqiao_domain::idempotency::IdempotencyKey;
 use baoqiao_domain::ledger::{Command, Outcome};
-use baoqiao_domain::money::Amount;
-use baoqiao_domain::policy::{Policy, PolicyState};
 use baoqiao_domain::policy_number::PolicyNumber;
-use baoqiao_domain::surrender::{Surrender, SurrenderStatus, SurrenderType};
+use baoqiao_domain::refusal::Refusal;
+use baoqiao_domain::surrender::Surrender;
 
-use super::{address, entry, format_local, parse_local, parse_number};
+use super::story::Story;
+use super::surrender::{Mistake, SurrenderForm};
+use super::{Told, address, entry, parse_number};
 use crate::console::audit::Action;
+use crate::console::role::Role;
 use crate::console::session::Token;
 use crate::http::console::Console;
 use crate::http::console::access::need;
 use crate::http::console::failure::Failure;
 use crate::http::console::language::messages;
 use crate::http::console::order::Order;
-use crate::http::console::parts::{Question, question, reason};
+use crate::http::console::parts::{Question, Tone, question, reason};
 use crate::http::console::sign_in::to;
 use crate::http::console::view::View;
 use crate::ledger::store::{Arrival, Verdict};
@@ -34,12 +37,8 @@ use crate::statistics::Ending;
 use crate::vault::Purpose;
 
 messages! {
-    SURRENDER: "退保", "Surrender";
-    SURRENDER_ASK: "退保 {}？", "Surrender {}?";
-    SURRENDER_HINT: "保单随即终止，不能撤回。合作方配置了退保通知的，会收到通知。", "The policy ends at once, and that cannot be undone. The partner is told where so configured.";
-    REFUND: "退款金额（元，可不填）", "Refund in yuan, if any";
-    TIME: "退保时间（GMT+8）", "Time of surrender (GMT+8)";
-    ENDORSEMENT: "批单号（可不填）", "Endorsement number, if any";
+    ENDED: "未执行：保单此前已终止。", "Nothing was done: the policy had ended before.";
+    SENT_BEFORE: "未执行：同一表单此前已提交过，内容不同。请核对保单现在的状态。", "Nothing was done: the same form was sent before with other content. Please see how the policy is now.";
     RESEND: "再次发送", "Send again";
     RESEND_ASK: "再次发送通知 {}？", "Send notice {} again?";
     RESEND_HINT: "无论之前结果如何都会再发送一次；排在同一保单其他通知之后。", "It is sent once more, whatever became of it before, and after what is before it about this policy.";
@@ -53,15 +52,6 @@ pub(in crate::http::console) const SURRENDER_ORDER: (&str, Label) =
 const CHANNEL: &str = "console";
 
 #[derive(Deserialize)]
-pub(super) struct SurrenderForm {
-    reason: String,
-    key: String,
-    refund_money: String,
-    surrender_time: String,
-    endorsement_no: String,
-}
-
-#[derive(Deserialize)]
 pub(super) struct ResendForm {
     reason: String,
     notice: u64,
@@ -73,26 +63,6 @@ pub(super) fn key(console: &Console) -> Result<String, Failure> {
     Ok(token.expose())
 }
 
-/// What a form says, as a surrender; `None` where a field cannot be read.
-fn read(form: &SurrenderForm, user: &str, number: &PolicyNumber) -> Option<Surrender> {
-    let text = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let refund_money = match text(&form.refund_money) {
-        Some(amount) => Some(amount.parse::<Amount>().ok()?),
-        None => None,
-    };
-    Some(Surrender {
-        caller: format!("{CHANNEL}:{user}"),
-        policy_no: number.to_string(),
-        status: SurrenderStatus::default(),
-        refund_money,
-        surrender_time: parse_local(&form.surrender_time)?,
-        endorsement_no: text(&form.endorsement_no),
-        alipay_open_id: None,
-        pre_flow_id: None,
-        surrender_type: SurrenderType::default(),
-    })
-}
-
 /// `POST …/surrender`.
 pub(super) async fn surrender(
     State(console): State<Arc<Console>>,
@@ -100,19 +70,54 @@ pub(super) async fn surrender(
     Order { view, content, .. }: Order<need::Operator, SurrenderForm>,
 ) -> Result<Response, Failure> {
     let number = parse_number(&number)?;
-    let back = address(&number);
-    let Some(why) = reason(&content.reason) else { return Ok(to(&format!("{back}?done=reason"))) };
-    let order = read(&content, view.user_name(), &number).filter(|_| is_key(&content.key));
-    let Some(order) = order else { return Ok(to(&format!("{back}?done=field"))) };
+    if !is_key(&content.key) {
+        return Err(Failure::Unreadable);
+    }
+    let asked = number.clone();
+    let found = console.read(move |console| Ok(console.reader.policy(&asked)?)).await?;
+    let policy = found.ok_or(Failure::NotFound)?.policy;
+    let (order, why) = match content.read(format!("{CHANNEL}:{}", view.user_name()), &policy, view.now) {
+        Ok(read) => read,
+        Err(mistake) => {
+            let said = mistake.words(&view, &policy);
+            let page = shown_again(&console, &view, &number, (content, Some(mistake)), said).await?;
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+        }
+    };
     let refund = order.refund_money.map(|amount| format!("refund {amount}")).unwrap_or_default();
     let entry = entry(&view, Action::PolicySurrendered, &number, &why, refund);
     console.read(move |console| Ok(console.store.record(&entry)?)).await?;
-    settle(&console, &view, content.key, order).await?;
-    Ok(to(&format!("{back}?done=surrendered")))
+    let Some(refusal) = settle(&console, &view, content.key.clone(), order).await? else {
+        return Ok(to(&format!("{}?done=surrendered", address(&number))));
+    };
+    // The entry before says what was asked, and stays.
+    let code = refusal.code().as_str().to_owned();
+    let entry = super::entry(&view, Action::SurrenderRefused, &number, &why, code);
+    console.read(move |console| Ok(console.store.record(&entry)?)).await?;
+    let said = match refusal {
+        Refusal::WrongState { .. } => view.t(ENDED).to_owned(),
+        Refusal::IdempotencyConflict { .. } => view.t(SENT_BEFORE).to_owned(),
+        refusal => return Err(refusal.into()),
+    };
+    let page = shown_again(&console, &view, &number, (content, None), said).await?;
+    Ok((StatusCode::CONFLICT, page).into_response())
 }
 
-/// Has the ledger settle it, and waits until that is durable.
-async fn settle(console: &Console, view: &View, key: String, order: Surrender) -> Result<(), Failure> {
+/// The policy's page, with what was typed and what is said of it.
+async fn shown_again(
+    console: &Arc<Console>,
+    view: &View,
+    number: &PolicyNumber,
+    (form, mistake): (SurrenderForm, Option<Mistake>),
+    said: String,
+) -> Result<Markup, Failure> {
+    let (number, sees_audit) = (number.clone(), view.may(Role::Admin));
+    let story = console.read(move |console| Story::load(console, &number, sees_audit)).await?;
+    Ok(super::page(console, view, &story, None, &Told { said: Some((Tone::Bad, said)), form, mistake }))
+}
+
+/// Has the ledger settle it, and waits until that is durable; says why it was refused.
+async fn settle(console: &Console, view: &View, key: String, order: Surrender) -> Result<Option<Refusal>, Failure> {
     let key = IdempotencyKey { scope: SCOPE, key };
     let said = serde_json::to_vec(&order)?;
     let dump = [b"POST /console/policies surrender\r\n\r\n".as_slice(), &said].concat();
@@ -140,9 +145,9 @@ async fn settle(console: &Console, view: &View, key: String, order: Surrender) -
             let code = answered.result.as_ref().err().map_or("-", |refusal| refusal.code().as_str());
             let (user, verdict) = (view.user_name(), answered.verdict.as_str());
             tracing::info!(interface = SCOPE, user, verdict, code, "order answered");
-            answered.result.map(|_| ()).map_err(Failure::from)
+            Ok(answered.result.err())
         }
-        Ok(Err(refusal)) => Err(refusal.into()),
+        Ok(Err(refusal)) => Ok(Some(refusal)),
         // It may still become durable: the same form then has its answer.
         Err(_) => Err(Failure::TooSlow { waited: console.deadline }),
     }
@@ -182,41 +187,6 @@ pub(super) async fn resend(
     Ok(to(&format!("{back}?done=resent")))
 }
 
-/// The question before a surrender, where the policy can be.
-pub(super) fn surrender_question(view: &View, policy: &Policy, key: &str) -> Markup {
-    if !policy.state.may_become(PolicyState::Surrendered) {
-        return html! {};
-    }
-    let fields = html! {
-        input type="hidden" name="key" value=(key);
-        div.field {
-            label for="refund" { (view.t(REFUND)) }
-            input #refund name="refund_money" inputmode="decimal" pattern="[0-9]+(\\.[0-9]+)?" maxlength="24" autocomplete="off";
-        }
-        div.field {
-            label for="surrender-time" { (view.t(TIME)) }
-            input #surrender-time name="surrender_time" type="datetime-local" step="1" required value=(format_local(view.now));
-        }
-        div.field {
-            label for="endorsement" { (view.t(ENDORSEMENT)) }
-            input #endorsement name="endorsement_no" maxlength="64" autocomplete="off";
-        }
-    };
-    question(
-        view,
-        &Question {
-            id: "surrender",
-            button: view.t(SURRENDER),
-            is_grave: true,
-            title: &view.with(SURRENDER_ASK, &[&policy.number]),
-            hint: view.t(SURRENDER_HINT),
-            action: &format!("{}/surrender", address(&policy.number)),
-            fields,
-            target: None,
-        },
-    )
-}
-
 /// The question before a notice is sent again.
 pub(super) fn resend_question(view: &View, number: &PolicyNumber, notice: u64) -> Markup {
     question(
@@ -230,6 +200,7 @@ pub(super) fn resend_question(view: &View, number: &PolicyNumber, notice: u64) -
             action: &format!("{}/resend", address(number)),
             fields: html! { input type="hidden" name="notice" value=(notice); },
             target: None,
+            again: None,
         },
     )
 }
