@@ -66,8 +66,15 @@ test("a policy is surrendered, the platform is told, and what was sent is sent a
     await dialog.getByRole("button", { name: "取消" }).click();
     await dialog.waitFor({ state: "hidden" });
     await page.click("#surrender");
-    await dialog.locator("#refund").fill("3.50");
+    // What was typed comes back, to be confirmed or mended.
+    await dialog.locator("#refund").fill("2000000");
     await answer(dialog, "客户申请退保");
+    await dialog.getByRole("checkbox").waitFor();
+    await accessible(page, "surrender again");
+    assert.strictEqual(await dialog.evaluate((element) => element.matches(":modal")), true);
+    assert.strictEqual(await dialog.locator("input[name=reason]").inputValue(), "客户申请退保");
+    await dialog.locator("#refund").fill("3.50");
+    await dialog.getByRole("button", { name: "退保" }).click();
     await page.getByText("已退保，并按配置通知平台").waitFor();
     await page.getByText("由 console:operator 提出").waitFor();
     assert.strictEqual(await page.locator("#surrender").count(), 0);
@@ -83,7 +90,7 @@ test("a policy is surrendered, the platform is told, and what was sent is sent a
     await page.getByText("时的样子。").waitFor();
     await page.getByText("回到现在").click();
     await page.waitForURL(bench.world.url + address);
-  });
+  }, { expected: [/status of 422/] });
   await audited("客户申请退保", "平台称未收到");
 });
 

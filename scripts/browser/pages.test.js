@@ -163,7 +163,7 @@ test("what needs a person comes first, and leads to a list of just that", async 
     assert.deepStrictEqual(await page.locator("td[data-label=幂等号]").allInnerTexts(), [`R-3-${RARE}`]);
     await follow("次幂等冲突", "/console/conflicts");
     assert.strictEqual(await page.locator("tr[data-open]").count(), 1);
-    await follow("验签未通过", "/console/strangers");
+    await follow("未受理", "/console/strangers");
     assert.strictEqual(await page.locator("tr[data-open]").count(), 1);
   });
 });

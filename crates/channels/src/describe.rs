@@ -41,6 +41,13 @@ pub fn example(interface: &dyn Interface) -> RawRequest {
     request(Bytes::from_static(interface.examples().request.as_bytes()))
 }
 
+/// That request without the field of that path.
+pub fn example_without(channel: &dyn Channel, interface: &dyn Interface, path: &str) -> Option<RawRequest> {
+    let tree = Value::Object(channel.fields(&example(interface)).ok()?);
+    let leaf = leaves(&tree).into_iter().find(|leaf| leaf.path == path)?;
+    Some(request(Bytes::from(changed(&tree, &leaf.steps, None).to_string())))
+}
+
 fn request(body: Bytes) -> RawRequest {
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json;charset=utf-8"))]);
     RawRequest { headers, body, ..RawRequest::default() }

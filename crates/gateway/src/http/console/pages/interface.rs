@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use baoqiao_channels::CHANNELS;
 use baoqiao_channels::channel::{Channel, Interface, RawRequest};
-use baoqiao_channels::describe::{FieldDescription, example, fields, takes_xml};
+use baoqiao_channels::describe::{FieldDescription, example_without, fields, takes_xml};
 use baoqiao_channels::origin::Origin;
 use baoqiao_domain::refusal::{FieldProblem, Refusal};
 use maud::{Markup, html};
@@ -34,7 +34,7 @@ messages! {
     PATH_NAME: "路径", "Path";
     SCOPE: "代号", "Id";
     FIELDS: "字段", "Fields";
-    FIELDS_LEAD: "由解码程序逐个字段试出，与实际校验一致；取值来自接口文档的示例。", "Found by trying each field on the decoder, so it is what is really checked; the values are those of the document's example.";
+    FIELDS_LEAD: "逐个字段试出，与实际校验一致；取值来自接口文档的示例。", "Found by trying each field, so it is what is really checked; the values are those of the document's example.";
     FIELD: "字段", "Field";
     REQUIRED: "必填", "required";
     OPTIONAL: "选填", "optional";
@@ -202,7 +202,7 @@ fn page(view: &View, console: &Console, (channel, interface): Found, tried: &Tri
         (result)
         (try_form(view, console, (channel, interface), tried))
         (described(view, &fields))
-        (examples(view, interface, &fields, console))
+        (examples(view, console, (channel, interface), &fields))
     };
     layout::page(view, Some(Place::Channels), title, &content)
 }
@@ -239,12 +239,13 @@ fn field_row(view: &View, columns: &[&str; 4], field: &FieldDescription) -> Mark
     }
 }
 
-fn examples(view: &View, interface: &dyn Interface, fields: &[FieldDescription], console: &Console) -> Markup {
+fn examples(view: &View, console: &Console, (channel, interface): Found, fields: &[FieldDescription]) -> Markup {
     let shown = interface.examples();
-    // As the interface itself would refuse its own example without that field.
-    let missing = fields.iter().find(|field| field.is_required).map(|field| FieldProblem::missing(&field.path));
-    let refusal = Err(Refusal::InvalidFields(missing.into_iter().collect()));
-    let refused = interface.reply(&example(interface), &refusal, console.clock.now());
+    let refused = fields.iter().find(|field| field.is_required).and_then(|field| {
+        let request = example_without(channel, interface, &field.path)?;
+        let refusal = Err(Refusal::InvalidFields(vec![FieldProblem::missing(&field.path)]));
+        Some(interface.reply(&request, &refusal, console.clock.now()))
+    });
     html! {
         section.card {
             h2 { (view.t(EXAMPLES)) }
@@ -252,8 +253,10 @@ fn examples(view: &View, interface: &dyn Interface, fields: &[FieldDescription],
             pre tabindex="0" { (shown.request) }
             h3 { (view.t(ACCEPTED)) }
             pre tabindex="0" { (shown.answer) }
-            h3 { (view.t(REFUSED)) }
-            pre tabindex="0" { (String::from_utf8_lossy(&refused.body)) }
+            @if let Some(refused) = refused {
+                h3 { (view.t(REFUSED)) }
+                pre tabindex="0" { (String::from_utf8_lossy(&refused.body)) }
+            }
         }
     }
 }
