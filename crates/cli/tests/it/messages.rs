@@ -6,6 +6,7 @@ use baoqiao_simulator::qimen::Rule;
 use serde_json::json;
 
 use crate::gateway::{APP_KEY, Gateway, SECRET, baoqiao, example, example_with, text};
+use crate::life::rescind;
 
 /// What a command says, with its exit status.
 fn said<const N: usize>(arguments: [&str; N]) -> (String, Option<i32>) {
@@ -41,6 +42,10 @@ async fn messages_are_listed_and_shown() {
     assert_eq!(next.lines().filter(|line| line.starts_with('#')).collect::<Vec<_>>(), heads[1..]);
     let (none, status) = said(["messages", "list", "--config", config, "--channel", "avatar"]);
     assert_eq!((none.as_str(), status), ("no such message\n", Some(1)));
+    rescind(&gateway, "PBDI20260102QAA000001", |_| ()).await;
+    let (unsigned, _) = said(["messages", "list", "--config", config, "--channel", "avatar"]);
+    assert!(unsigned.contains("avatar/rescission-notice") && !unsigned.contains("by secret"), "{unsigned}");
+    assert!(all.contains(", by secret 1\n"), "{all}");
 
     let (conflicting, _) = said(["messages", "list", "--config", config, "--verdict", "conflicting"]);
     let id = number(&conflicting);
