@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use baoqiao_gateway::clock::{Clock, SystemClock};
 use baoqiao_gateway::config::{Config, LedgerUrl};
-use baoqiao_gateway::gateway::{Gateway, open_outbox};
+use baoqiao_gateway::gateway::Gateway;
 use baoqiao_gateway::ledger::sqlite::{Gate, SqliteOutbox};
+use baoqiao_gateway::opening::open_outbox;
 use baoqiao_gateway::outbox::store::{Filter, NoticeRow, NoticeState, OutboxStore};
 use baoqiao_gateway::vault::{Purpose, Vault};
 

@@ -13,7 +13,6 @@ use baoqiao_documents::{Fonts, POLICY_TEMPLATE, Template, TemplateError, policy_
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::console::oidc::Provider;
-use crate::console::store::ConsoleStore;
 use crate::documents::{Documents, Links};
 use crate::http::api::{Api, ApiLimits, ApiParts};
 use crate::http::console::{Console, ConsoleParts};
@@ -21,12 +20,10 @@ use crate::http::{Allowance, BodyBudget, Front, Inbound, InboundLimits, Parts, S
 use crate::ledger::backend::{Backend, ConsoleTables, Readers};
 use crate::ledger::feed::Feed;
 use crate::ledger::lists::Lists;
-use crate::ledger::names::PeopleIndex;
 use crate::ledger::postgres::Sequencer;
 use crate::ledger::resends::ResendLog;
 use crate::ledger::retention::{Retention, Sweeper};
 use crate::ledger::store::{Reader, Store, StoreError};
-use crate::ledger::verification::evidence::Evidence;
 use crate::ledger::{Committer, CommitterPanicked, Ledger, Rules};
 use crate::outbox::store::OutboxStore;
 use crate::outbox::{Desk, HttpTransport, Tools, Wake, Worker};
@@ -112,55 +109,15 @@ pub struct Gateway {
     committer: Committer,
 }
 
-/// What a ledger is read with, by the gateway and by the command line.
-pub struct LedgerAccess {
-    /// The reading side.
-    pub reader: Arc<dyn Reader>,
-    /// Lists and events.
-    pub lists: Arc<dyn Lists>,
-    /// All of it, to be checked.
-    pub evidence: Arc<dyn Evidence>,
-    /// The keys.
-    pub vault: Arc<Vault>,
-}
-
-fn load_vault(config: &Config) -> Result<Arc<Vault>, KeyringError> {
+/// The keys of a configured ledger.
+pub(crate) fn load_vault(config: &Config) -> Result<Arc<Vault>, KeyringError> {
     Ok(Arc::new(Vault::new(&Keyring::load(&config.ledger.keys)?, getrandom::fill)))
 }
 
-fn failed(config: &Config) -> impl Fn(StoreError) -> StartError {
+/// What is told of a ledger that fails, with its address.
+pub(crate) fn failed(config: &Config) -> impl Fn(StoreError) -> StartError {
     let ledger = config.ledger.url.to_string();
     move |source| StartError::Ledger { ledger: ledger.clone(), source }
-}
-
-/// Whether there is a ledger where the configuration says.
-///
-/// # Errors
-/// When its database cannot be reached.
-pub fn ledger_exists(config: &Config) -> Result<bool, StartError> {
-    Backend::exists(&config.ledger.url).map_err(failed(config))
-}
-
-/// Opens a configured ledger for reading; a gateway may be running on it.
-///
-/// # Errors
-/// When the keys or the ledger do not open.
-pub fn open_for_reading(config: &Config) -> Result<LedgerAccess, StartError> {
-    let vault = load_vault(config)?;
-    let Readers { reader, lists, evidence, .. } =
-        Backend::open_readers(&config.ledger.url, &vault).map_err(failed(config))?;
-    Ok(LedgerAccess { reader, lists, evidence, vault })
-}
-
-/// Opens a configured ledger's outbox for people; a gateway may be running on it, and looks again within a second.
-///
-/// # Errors
-/// When the keys or the ledger do not open.
-pub fn open_outbox(config: &Config, clock: Arc<dyn Clock>) -> Result<(Desk, Arc<Vault>), StartError> {
-    let vault = load_vault(config)?;
-    let backend = Backend::open(&config.ledger.url, &vault).map_err(failed(config))?;
-    let store = backend.outbox().map_err(failed(config))?;
-    Ok((Desk::new(store, backend.readers().notices, Wake::default(), clock), vault))
 }
 
 /// The ledger's parts, each opened on a thread that may wait for it.
@@ -196,26 +153,6 @@ impl Ledgers {
             |error: tokio::task::JoinError| StoreError { context: "opening the ledger", reason: error.to_string() };
         opened.await.map_err(cut_off).and_then(|opened| opened).map_err(failed(config))
     }
-}
-
-/// The users, the sessions and the audit log of a configured ledger; a gateway may be running on it.
-///
-/// # Errors
-/// When the keys or the ledger do not open.
-pub fn open_console(config: &Config) -> Result<Arc<dyn ConsoleStore>, StartError> {
-    let vault = load_vault(config)?;
-    let backend = Backend::open(&config.ledger.url, &vault).map_err(failed(config))?;
-    Ok(backend.console().map_err(failed(config))?.store)
-}
-
-/// The blind index of a configured ledger, to be written afterwards, with its keys; a gateway may be running on it.
-///
-/// # Errors
-/// When the keys or the ledger do not open.
-pub fn open_names(config: &Config) -> Result<(Arc<dyn PeopleIndex>, Arc<Vault>), StartError> {
-    let vault = load_vault(config)?;
-    let backend = Backend::open(&config.ledger.url, &vault).map_err(failed(config))?;
-    Ok((backend.console().map_err(failed(config))?.names, vault))
 }
 
 /// Writes down what a meter counts, where figures are shown.

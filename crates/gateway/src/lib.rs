@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod http;
 pub mod https;
 pub mod ledger;
+pub mod opening;
 pub mod outbox;
 pub mod record;
 pub mod statistics;

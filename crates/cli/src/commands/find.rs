@@ -9,8 +9,8 @@ use baoqiao_domain::party::PersonKey;
 use baoqiao_domain::policy_number::PolicyNumber;
 use baoqiao_domain::time::format_gmt8;
 use baoqiao_gateway::clock::{Clock, SystemClock};
-use baoqiao_gateway::gateway::{LedgerAccess, open_for_reading};
 use baoqiao_gateway::ledger::store::{PolicyRecord, StoreError};
+use baoqiao_gateway::opening::{LedgerAccess, open_for_reading};
 
 use super::load_config;
 use super::values::print;

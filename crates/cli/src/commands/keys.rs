@@ -1,19 +1,19 @@
 //! `baoqiao keys`: the keys that the ledger's personal data is sealed with.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use baoqiao_gateway::console::audit::Action;
 use baoqiao_gateway::console::store::ConsoleStore;
-use baoqiao_gateway::gateway::open_console;
+use baoqiao_gateway::opening::open_console;
 use baoqiao_gateway::vault::Entropy;
 use baoqiao_gateway::vault::keyring::{KeyId, Keyring};
 
 use super::audited::{self, reason};
 use super::private_file::{Former, replace_private};
 use super::values::print;
-use super::{load_config, load_with_ledger};
+use super::{ConfigArgs, load_config, load_with_ledger};
 use crate::failure::{Failure, Outcome};
 
 /// List the keys that personal data is sealed with, add one, and have it used
@@ -44,13 +44,6 @@ enum Order {
     Add(AddArgs),
     /// Have a key seal from the next start on
     Use(UseArgs),
-}
-
-#[derive(clap::Args)]
-struct ConfigArgs {
-    /// The gateway's configuration
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -136,6 +129,7 @@ fn choose(store: &dyn ConsoleStore, keys: &Path, id: &KeyId, reason: &str) -> Re
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
     use std::sync::Arc;
 
     use baoqiao_gateway::config::{Config, SampleOptions, sample};

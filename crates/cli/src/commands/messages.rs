@@ -1,7 +1,6 @@
 //! `baoqiao messages`: what platforms sent and what they were answered, and what strangers sent.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use baoqiao_channels::access::Access;
@@ -12,17 +11,17 @@ use baoqiao_channels::{CHANNELS, signs};
 use baoqiao_domain::difference::differences;
 use baoqiao_domain::time::{format_gmt8, parse_gmt8};
 use baoqiao_gateway::explainer::{of_message, of_stranger};
-use baoqiao_gateway::gateway::{LedgerAccess, open_for_reading};
 use baoqiao_gateway::ledger::lists::{
     ConflictRecord, MessageFilter, MessagePlace, MessageRecord, StrangerRecord, WholeMessage,
 };
 use baoqiao_gateway::ledger::store::Verdict;
+use baoqiao_gateway::opening::{LedgerAccess, open_for_reading};
 use baoqiao_gateway::vault::{Purpose, Vault};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::load_config;
 use super::values::{print, visible};
+use super::{ConfigArgs, load_config};
 use crate::failure::{Failure, Outcome};
 
 /// See what platforms sent and what they were answered
@@ -53,13 +52,6 @@ enum Order {
     Show(ShowArgs),
     /// List what strangers sent, the newest first; with a number, show one
     Strangers(StrangersArgs),
-}
-
-#[derive(clap::Args)]
-struct ConfigArgs {
-    /// The gateway's configuration
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
 }
 
 #[derive(clap::Args)]

@@ -19,12 +19,20 @@ pub(crate) mod user;
 mod values;
 pub(crate) mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use baoqiao_gateway::config::{Config, ConfigError};
-use baoqiao_gateway::gateway::ledger_exists;
+use baoqiao_gateway::opening::ledger_exists;
 
 use crate::failure::Failure;
+
+/// Whose ledger a command is about.
+#[derive(clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// The gateway's configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
 
 /// Reads a configuration with secrets from this process's environment.
 ///

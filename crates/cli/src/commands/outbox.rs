@@ -1,7 +1,6 @@
 //! `baoqiao outbox`: what is to be sent, what came of it, and what a person wants done about it.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -10,13 +9,13 @@ use baoqiao_domain::time::format_gmt8;
 use baoqiao_gateway::clock::SystemClock;
 use baoqiao_gateway::console::audit::Action;
 use baoqiao_gateway::console::store::ConsoleStore;
-use baoqiao_gateway::gateway::{open_console, open_for_reading, open_outbox};
+use baoqiao_gateway::opening::{open_console, open_for_reading, open_outbox};
 use baoqiao_gateway::outbox::Desk;
 use baoqiao_gateway::outbox::store::{AttemptRecord, Filter, NoticeRecord, NoticeState, Resent, Skipped};
 use baoqiao_gateway::vault::{Purpose, Vault};
 
 use super::values::print;
-use super::{audited, load_with_ledger};
+use super::{ConfigArgs, audited, load_with_ledger};
 use crate::failure::{Failure, Outcome};
 
 /// See what is to be sent and what came of it; send again, or skip
@@ -51,13 +50,6 @@ enum Order {
     Resend(ResendArgs),
     /// Pass over for good, so that subjects go on: one notice, dead ones, or all that are open
     Skip(SkipArgs),
-}
-
-#[derive(clap::Args)]
-struct ConfigArgs {
-    /// The gateway's configuration
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
 }
 
 #[derive(clap::Args)]

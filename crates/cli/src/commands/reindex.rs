@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use baoqiao_gateway::gateway::{open_for_reading, open_names};
 use baoqiao_gateway::ledger::names::{NamingError, PeopleIndex, PutBack, name_next, put_back_unfound};
 use baoqiao_gateway::ledger::verification::Table;
+use baoqiao_gateway::opening::{open_for_reading, open_names};
 use baoqiao_gateway::vault::Vault;
 
 use super::load_config;

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Read as _};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use baoqiao_domain::time::format_gmt8;
@@ -10,10 +9,10 @@ use baoqiao_gateway::console::audit::{Action, AuditEntry};
 use baoqiao_gateway::console::password::{MAX_BYTES, MIN_CHARS, Password};
 use baoqiao_gateway::console::role::Role;
 use baoqiao_gateway::console::store::{ConsoleStore, User, UserChange, any_user_name, user_name};
-use baoqiao_gateway::gateway::{ledger_exists, open_console};
+use baoqiao_gateway::opening::{ledger_exists, open_console};
 
 use super::values::print;
-use super::{audited, load_config, load_with_ledger};
+use super::{ConfigArgs, audited, load_config, load_with_ledger};
 use crate::failure::{Failure, Outcome};
 
 /// Add and change those who may sign in to the console
@@ -48,13 +47,6 @@ enum Order {
     Password(OneArgs),
     /// Give a user another role
     Role(RoleArgs),
-}
-
-#[derive(clap::Args)]
-struct ConfigArgs {
-    /// The gateway's configuration
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -237,6 +229,7 @@ fn list(store: &dyn ConsoleStore) -> Result<String, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
     use std::sync::Arc;
 
     use baoqiao_gateway::config::{Config, SampleOptions, sample};

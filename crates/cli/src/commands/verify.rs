@@ -5,9 +5,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use baoqiao_gateway::gateway::open_for_reading;
 use baoqiao_gateway::ledger::verification::evidence::FileCheck;
 use baoqiao_gateway::ledger::verification::{Finding, Step, Table, verify};
+use baoqiao_gateway::opening::open_for_reading;
 use serde_json::{Value, json};
 
 use super::load_config;

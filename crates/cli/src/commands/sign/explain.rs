@@ -10,7 +10,7 @@ use baoqiao_domain::time::{format_gmt8, parse_gmt8};
 use baoqiao_gateway::clock::{Clock as _, SystemClock};
 use baoqiao_gateway::config::Config;
 use baoqiao_gateway::explainer::{Explainer, of_message, of_stranger};
-use baoqiao_gateway::gateway::open_for_reading;
+use baoqiao_gateway::opening::open_for_reading;
 use jiff::Timestamp;
 
 use super::report::{Content, report};

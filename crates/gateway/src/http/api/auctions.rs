@@ -17,7 +17,7 @@ use baoqiao_domain::refusal::{FieldProblem, Refusal};
 use super::Api;
 use super::access::{Caller, need};
 use super::misreading::instant;
-use super::order::{AUCTION_STAGE, Order, Told};
+use super::order::{AUCTION_STAGE, Order, OrderKey, Told};
 use super::parameters::Segment;
 use super::problem::Problem;
 
@@ -79,7 +79,7 @@ fn reported(outcome: &Outcome) -> Option<Value> {
     security(("token" = ["auctions:report"])),
     params(
         ("bizId" = String, Path, min_length = 1, max_length = 128, description = "拍卖业务编号, at most 128 bytes."),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
+        OrderKey,
     ),
     request_body = StageOrder,
     responses(

@@ -17,7 +17,7 @@ use http::HeaderValue;
 use super::Api;
 use super::access::{Caller, need};
 use super::deliveries::{KINDS, STATES, unknown};
-use super::order::{Order, REPLAYED};
+use super::order::{Order, OrderKey, REPLAYED};
 use super::parameters::Segment;
 use super::problem::{Problem, respond, unavailable};
 use crate::ledger::resends::ResendRow;
@@ -190,7 +190,7 @@ fn count(found: &[u64]) -> u64 {
     security(("token" = ["deliveries:resend"])),
     params(
         ("id" = u64, Path, description = "The delivery's number."),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
+        OrderKey,
     ),
     responses(
         (status = 200, body = ResendAnswer, description = "Queued, durably; the same to each copy of the order."),
@@ -220,7 +220,7 @@ pub(super) async fn resend_one(
     post, path = "/deliveries/resend", tag = "deliveries", operation_id = "resendDeliveries",
     security(("token" = ["deliveries:resend"])),
     params(
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
+        OrderKey,
     ),
     request_body = ResendOrder,
     responses(
@@ -251,7 +251,7 @@ pub(super) async fn resend(
     security(("token" = ["deliveries:skip"])),
     params(
         ("id" = u64, Path, description = "The delivery's number."),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
+        OrderKey,
     ),
     responses(
         (status = 200, body = SkipAnswer, description = "Skipped, durably; the same to each copy of the order."),
@@ -281,7 +281,7 @@ pub(super) async fn skip_one(
     post, path = "/deliveries/skip", tag = "deliveries", operation_id = "skipDeliveries",
     security(("token" = ["deliveries:skip"])),
     params(
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
+        OrderKey,
     ),
     request_body = SkipOrder,
     responses(

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use utoipa::IntoParams;
 
 use baoqiao_channels::channel::{CallResult, Label, Reply};
 use baoqiao_channels::origin::Origin;
@@ -32,6 +33,15 @@ use crate::vault::Purpose;
 
 /// The header of the key.
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The same, as it is described.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is there to be described")]
+pub(super) struct OrderKey {
+    /// The order's key, for ever.
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$")]
+    key: String,
+}
 /// Set to `true` on an answer that was given before.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 

@@ -22,7 +22,7 @@ use baoqiao_domain::surrender::{Surrender, SurrenderStatus, SurrenderType};
 use super::Api;
 use super::access::{Caller, need};
 use super::misreading::instant;
-use super::order::{Order, SURRENDER, Told};
+use super::order::{Order, OrderKey, SURRENDER, Told};
 use super::page::{Page, cursor};
 use super::parameters::{Parameters, Segment, none};
 use super::problem::{Problem, unavailable};
@@ -364,7 +364,7 @@ fn surrendered(outcome: &Outcome) -> Option<Value> {
     security(("token" = ["policies:surrender"])),
     params(
         ("policyNo" = String, Path, description = "保单号."),
-        ("Idempotency-Key" = String, Header, min_length = 1, max_length = 255, pattern = "^[\\x21-\\x7E]+$", description = "The order's key, for ever."),
+        OrderKey,
     ),
     request_body = SurrenderOrder,
     responses(
